@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
@@ -18,6 +17,7 @@ from typing import Any
 
 from guest.errors import GuestError
 from guest.training.dataset import Columns
+from guest.training.files import replace_file
 
 # Position embeddings of the model reach this far (config.json of chatglm-6b: max_sequence_length).
 MODEL_TOKENS = 2048
@@ -172,9 +172,7 @@ def write_arguments(path: Path, arguments: Mapping[str, Any]) -> None:
     transformers 4.27.1 opens it without naming an encoding (GBK on a Chinese Windows), and a mark stops its parser.
     """
     text = json.dumps(arguments, ensure_ascii=True, indent=2, sort_keys=True) + "\n"
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(text.encode("ascii"))
-    os.replace(temporary, path)  # noqa: PTH105 - one atomic step on both systems
+    replace_file(path, text.encode("ascii"))
 
 
 def model_path(path: PurePath) -> str:
@@ -236,7 +234,7 @@ _RULES: dict[str, _Rule] = {
     "pre_seq_len": _whole(1, 1024),
     "prefix_projection": _Rule("true or false", lambda value: isinstance(value, bool)),
     "quantization_bit": _Rule(
-        "4, 8 or null", lambda value: value is None or (not isinstance(value, bool) and value in (4, 8))
+        "4, 8 or null", lambda value: value is None or (isinstance(value, int) and value in (4, 8))
     ),
     "learning_rate": _Rule("a number above 0 and up to 1", _is_rate),
     "max_source_length": _whole(2, MODEL_TOKENS),
