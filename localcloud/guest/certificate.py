@@ -47,7 +47,7 @@ class MachineCertificate:
 
 
 def ensure_certificate(folder: Path, hostname: str, now: datetime.datetime) -> MachineCertificate:
-    """Return the certificate in `folder`; make one for `hostname` (valid from the day before `now`) if none is there."""
+    """Return the certificate in `folder`; if none is there make one for `hostname`, valid from the day before `now`."""
     held = MachineCertificate(folder / "winrm.crt", folder / "winrm.key")
     if held.certificate.is_file() and held.key.is_file():
         return held
@@ -70,9 +70,7 @@ def ensure_certificate(folder: Path, hostname: str, now: datetime.datetime) -> M
     folder.mkdir(parents=True, exist_ok=True)
     write_private(
         held.key,
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
     write_private(held.certificate, certificate.public_bytes(serialization.Encoding.PEM))
     return held

@@ -74,9 +74,7 @@ class NtlmGate:
             headers={"WWW-Authenticate": f"{scheme} {base64.b64encode(answer or b'').decode('ascii')}"},
         )
 
-    def _step(
-        self, login: spnego.ContextProxy | None, token: bytes
-    ) -> tuple[bytes | None, spnego.ContextProxy]:
+    def _step(self, login: spnego.ContextProxy | None, token: bytes) -> tuple[bytes | None, spnego.ContextProxy]:
         # pyspnego takes the credentials file only from the environment; every machine has its own.
         with _CREDENTIALS_LOCK:
             before = os.environ.get(_CREDENTIALS_VARIABLE)

@@ -194,9 +194,7 @@ class ShellHost:
             )
         else:
             body += f'<rsp:CommandState {owner} State="{_STATE}Running"/>'
-        return wsman.answer(
-            request, request.action + "Response", f"<rsp:ReceiveResponse>{body}</rsp:ReceiveResponse>"
-        )
+        return wsman.answer(request, request.action + "Response", f"<rsp:ReceiveResponse>{body}</rsp:ReceiveResponse>")
 
     async def _signal(self, request: WsmanRequest) -> Response:
         node = request.body.find(f".//{_RSP}Signal")
@@ -221,9 +219,7 @@ class ShellHost:
         try:
             return self._shell(request).commands[command_id.upper()]
         except KeyError:
-            raise WsmanFault(
-                "s:Sender", "w:InvalidParameter", f"The shell has no command {command_id!r}."
-            ) from None
+            raise WsmanFault("s:Sender", "w:InvalidParameter", f"The shell has no command {command_id!r}.") from None
 
 
 async def _end(command: _Command) -> None:

@@ -130,9 +130,7 @@ def fault(relates_to: str, cause: WsmanFault) -> Response:
         f'</s:Code><s:Reason><s:Text xml:lang="en-US">{escape(cause.reason)}</s:Text></s:Reason>'
         f"<s:Detail>{detail}</s:Detail></s:Fault>"
     )
-    return Response(
-        HTTPStatus.INTERNAL_SERVER_ERROR, _envelope(_FAULT_ACTION, relates_to, body), _CONTENT_TYPE
-    )
+    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, _envelope(_FAULT_ACTION, relates_to, body), _CONTENT_TYPE)
 
 
 def _envelope(action: str, relates_to: str, body: str) -> bytes:

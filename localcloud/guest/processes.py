@@ -1,0 +1,94 @@
+"""The processes of one machine: real children of the local cloud, marked so that all of them can be found.
+
+Training is meant to outlive the connection that started it, so it leaves its parent's session and process group. But
+nothing outlives the machine. Every child therefore carries a mark in its environment, which its own children inherit,
+and a power cut kills whatever carries the mark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from .streams import CommandStreams
+
+MARK = "LOCALCLOUD_MACHINE"
+_CHUNK = 64 * 1024
+# Of the local cloud's own environment only these reach a machine: no keys, no proxy.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+
+
+class MachineProcesses:
+    """Starts and ends the processes of one machine."""
+
+    def __init__(self, instance_id: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self._mark = f"{instance_id}@{folder}"
+        self._folder = folder
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._environment = {**inherited, "PYTHONUTF8": "1", **environment, MARK: self._mark}
+
+    async def run_python(
+        self, arguments: Sequence[str], streams: CommandStreams, environment: Mapping[str, str] | None = None
+    ) -> int:
+        """Run Python with the streams of a command, and return its exit code. Cancelling kills the process group."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            cwd=self._folder,
+            env={**self._environment, **(environment or {})},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101 - all three are pipes
+        feeding = asyncio.create_task(_feed(streams, process.stdin))
+        try:
+            await asyncio.gather(_drain(process.stdout, streams, "stdout"), _drain(process.stderr, streams, "stderr"))
+            return await process.wait()
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def alive(self) -> list[psutil.Process]:
+        """Every living process that carries this machine's mark."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def kill_all(self) -> None:
+        """Kill every process of the machine. Looks again until none is left: one may have just been started."""
+        for _ in range(10):
+            ours = self.alive()
+            if not ours:
+                return
+            for process in ours:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(ours, timeout=2)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self._mark and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return False  # gone meanwhile, or another user's
+
+
+async def _drain(pipe: asyncio.StreamReader | None, streams: CommandStreams, name: str) -> None:
+    while pipe is not None and (data := await pipe.read(_CHUNK)):
+        await streams.write(data, name)
+
+
+async def _feed(streams: CommandStreams, pipe: asyncio.StreamWriter | None) -> None:
+    with contextlib.suppress(OSError):  # the process does not read its input
+        while pipe is not None and (data := await streams.read()):
+            pipe.write(data)
+            await pipe.drain()
+        if pipe is not None:
+            pipe.close()
