@@ -1,0 +1,1 @@
+"""The Pulumi layer: settings, the pure lifecycle plan, and the components that carry it out."""

@@ -1,0 +1,197 @@
+"""Proof before loss: the hooks through which alone a machine or an image of a stack can end.
+
+Machines and captures are declared with `retain_on_delete`: the plug-in never deletes them. When Pulumi drops one,
+its `before_delete` hook does the work through the SDK: it demands proof, ends the thing, and waits until it is
+gone. A hook that raises stops the deletion, and the thing stays in the state for the next update. So no option of
+the engine (`--target`, `--continue-on-error`) gets past the proof, a machine that was reclaimed meanwhile
+is simply found gone, and images take their snapshots with them, which the plug-in would leave to cost money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pulumi
+
+from components.cloud import Cloud
+from components.cloud_errors import CloudError
+from components.facts import Facts, Image, Instance
+from components.lifecycle import newest, proves
+
+#: An image may take an hour (the plug-in's own limit); a termination a quarter of one.
+_IMAGE_PATIENCE = timedelta(minutes=75)
+_TERMINATION_PATIENCE = timedelta(minutes=15)
+
+#: Inputs whose change the plug-in carries out by reinstalling, resizing or rebooting the living machine.
+DANGEROUS_INPUTS = {
+    "imageId": "it would reinstall the system disk and wipe the machine",
+    "keepImageLogin": "it would reinstall the system disk and wipe the machine",
+    "disableSecurityService": "it would reinstall the system disk and wipe the machine",
+    "disableMonitorService": "it would reinstall the system disk and wipe the machine",
+    "disableAutomationService": "it would reinstall the system disk and wipe the machine",
+    "instanceType": "it would stop the machine, and spot machines cannot change their type",
+    "systemDiskSize": "it would stop the machine, and disks of spot machines cannot grow",
+    "systemDiskType": "it would stop the machine, and disks of spot machines cannot change",
+    "password": "it would force the machine off",
+    "hostname": "it would reboot the machine",
+}
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The hooks of one program run, registered by name. A parked program registers them too, for the deletion."""
+
+    machine: pulumi.ResourceHookBinding
+    capture: pulumi.ResourceHookBinding
+    vpc: pulumi.ResourceHookBinding
+    subnet: pulumi.ResourceHookBinding
+
+
+class RefusedError(Exception):
+    """A deletion or change that would lose work; the text says what to do instead."""
+
+
+@dataclass(frozen=True)
+class Guards:
+    """What the hooks need to know. `cloud` is None where no keys were found."""
+
+    cloud: Cloud | None
+    stack: str
+    discard: bool
+    keep_images: int
+    keep_on_destroy: bool
+    declared: Sequence[int] = ()  # generations that the program declares: these end only with the stack
+    poll_seconds: float = 2.0
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    log: Callable[[str], None] = lambda _: None
+
+    def end_machine(self, instance_id: str) -> None:
+        """Terminate a machine once its last state is safe. Raises RefusedError without proof, CloudError otherwise."""
+        cloud = self._require_cloud()
+        machine = cloud.instance(instance_id)
+        if machine is None or machine.state == "TERMINATING":
+            return
+        if machine.alive and not self.discard:
+            self._demand_proof(cloud, machine)
+        self.log(f"Terminating {instance_id}.")
+        try:
+            cloud.terminate(instance_id)
+        except CloudError as error:
+            if error.code != "InvalidInstanceId.NotFound":
+                raise
+        self._wait(f"{instance_id} to end", _TERMINATION_PATIENCE, lambda: _is_gone(cloud.instance(instance_id)))
+
+    def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
+        def find_proof() -> Image | None:
+            facts = Facts(now=self.now())
+            own = [image for image in cloud.images(self.stack) if image.machine_id == machine.id]
+            proof = newest(image for image in own if proves(image, machine, facts))
+            if proof is None and not any(image.state == "CREATING" for image in own):
+                raise RefusedError(
+                    f"{machine.id} was not terminated: no NORMAL image of its present state exists, so its work "
+                    "would be lost. Park it first (pulumi config set chatglm:state parked; pulumi up). "
+                    "To throw its work away: pulumi config set chatglm:discard true."
+                )
+            return proof
+
+        self._wait(f"the image of {machine.id} to become NORMAL", _IMAGE_PATIENCE, lambda: find_proof() is not None)
+
+    def retire_capture(self, resource_name: str) -> None:
+        """A capture leaves the state: superseded, or with the whole stack."""
+        ending = int(resource_name.rpartition("-")[2]) in self.declared
+        self._retire(0 if ending and not self.keep_on_destroy else self.keep_images)
+
+    def retire_unmanaged(self) -> None:
+        """The stack is being destroyed: images that its state never held, or holds no more, go by the same rule."""
+        self._retire(self.keep_images if self.keep_on_destroy else 0, spared=self.declared)
+
+    def _retire(self, keep: int, spared: Sequence[int] = ()) -> None:
+        """Keep the newest NORMAL images of the stack, delete the older ones with their snapshots."""
+        cloud = self._require_cloud()
+        images = sorted(cloud.images(self.stack), key=lambda image: image.created, reverse=True)
+        usable = [image for image in images if image.usable]
+        failed = [image for image in images if image.state == "CREATEFAILED"]
+        for image in (*usable[keep:], *failed):
+            if image.generation not in spared:
+                self.log(f"Deleting the image {image.name} ({image.id}) with its snapshots.")
+                self._delete_image(cloud, image)
+
+    def _delete_image(self, cloud: Cloud, image: Image) -> None:
+        try:
+            cloud.delete_image(image)
+        except CloudError as error:
+            if not error.code.startswith("InvalidImageId.NotFound"):
+                raise
+        self._wait(f"{image.id} to be deleted", _TERMINATION_PATIENCE, lambda: cloud.image(image.id) is None)
+        if left := cloud.snapshots(image.snapshot_ids):
+            cloud.delete_snapshots(left)
+
+    def _wait(self, what: str, patience: timedelta, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + patience.total_seconds()
+        while not done():
+            if time.monotonic() > end:
+                raise RefusedError(f"Waited {patience} for {what}, in vain. Run the same command again to go on.")
+            time.sleep(self.poll_seconds)
+
+    def _require_cloud(self) -> Cloud:
+        if self.cloud is None:
+            raise RefusedError(
+                "Nothing can be proved, so nothing is deleted: no keys of Tencent Cloud were found. "
+                "Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY."
+            )
+        return self.cloud
+
+
+def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
+    """Stop an update that would reinstall or reboot a living machine. The program ignores such changes already."""
+    old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
+    changed = [name for name in DANGEROUS_INPUTS if old.get(name) != new.get(name)]
+    if changed:
+        reasons = "; ".join(f"{name}: {DANGEROUS_INPUTS[name]}" for name in changed)
+        raise RefusedError(
+            f"{args.id} stays as it is ({reasons}). Park and restore: the new machine takes the new settings."
+        )
+
+
+def _is_gone(machine: Instance | None) -> bool:
+    """SHUTDOWN with nothing going on is Tencent's recycle bin: billed no more, but still there for a while."""
+    return machine is None or machine.state == "SHUTDOWN"
+
+
+def register_hooks(guards: Guards, refusal: str) -> Hooks:
+    """Register every hook. `refusal` stops each creation, in previews too; a destroy creates nothing."""
+
+    def refuse_creation(_: pulumi.ResourceHookArgs) -> None:
+        if refusal:
+            raise RefusedError(refusal)
+
+    # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
+    async def end_machine(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_machine, args.id)
+
+    async def retire_capture(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.retire_capture, args.name)
+
+    async def retire_images(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.retire_unmanaged)
+
+    previewed = pulumi.ResourceHookOptions(on_dry_run=True)
+    refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
+    keep = pulumi.ResourceHook("keep-machine", refuse_dangerous_change, previewed)
+    return Hooks(
+        machine=pulumi.ResourceHookBinding(
+            before_create=[refuse],
+            before_update=[keep],
+            before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
+        ),
+        capture=pulumi.ResourceHookBinding(before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)]),
+        # Only a destroy deletes the VPC: the moment for images that no resource of the state stands for.
+        vpc=pulumi.ResourceHookBinding(
+            before_create=[refuse], before_delete=[pulumi.ResourceHook("retire-images", retire_images)]
+        ),
+        subnet=pulumi.ResourceHookBinding(before_create=[refuse]),
+    )

@@ -1,0 +1,98 @@
+"""The spot GPU machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from tencentcloud_iac_pulumi import instance
+
+from components import lifecycle
+from components.guards import DANGEROUS_INPUTS
+from components.network import Network
+
+#: What a living machine keeps whatever the settings say: see DANGEROUS_INPUTS; the others would replace the machine
+#: (and an import could not match them, since the API does not tell them).
+KEPT_WHILE_LIVING = [
+    *DANGEROUS_INPUTS,
+    "availabilityZone",
+    "subnetId",
+    "vpcId",
+    "allocatePublicIp",
+    "spotMaxPrice",
+    "spotInstanceType",
+    "instanceChargeType",
+    "userDataRaw",  # runs at the first start only; the next machine gets the new one
+    "userDataReplaceOnChange",
+    "forceDelete",
+]
+
+
+@dataclass(frozen=True)
+class MachineArgs:
+    """`plan` says which machine; the rest is what a new one gets. `bid` is CNY an hour, empty for the market price."""
+
+    plan: lifecycle.Machine
+    network: Network
+    instance_type: str
+    charge_type: str
+    bid: str
+    system_disk_gb: int
+    system_disk_type: str
+    bandwidth_mbps: int
+    hostname: str
+    password: pulumi.Input[str]
+    user_data: pulumi.Input[str]
+    tags: Mapping[str, str]
+    hooks: pulumi.ResourceHookBinding
+
+
+class Machine(pulumi.ComponentResource):
+    """One machine, made by one launch and named after it: a later launch is another resource, never a change."""
+
+    instance_id: pulumi.Output[str]
+    address: pulumi.Output[str]
+
+    def __init__(self, name: str, args: MachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("chatglm:index:Machine", name, None, opts)
+        living = args.plan.living
+        spot = args.charge_type == "SPOTPAID"
+        made = instance.Instance(
+            args.plan.name,
+            instance_name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:60],
+            availability_zone=args.plan.zone,
+            vpc_id=args.network.vpc_id,
+            subnet_id=args.network.subnet_id,
+            # Without a group of its own a launch would get the project's default one, open to the world.
+            orderly_security_groups=[args.network.security_group_id],
+            instance_type=args.instance_type,
+            instance_charge_type=args.charge_type,
+            spot_instance_type="ONE-TIME" if spot and args.bid else None,
+            spot_max_price=args.bid if spot and args.bid else None,
+            image_id=args.plan.image_id,
+            # A restored disk cannot be smaller than its image, and the API's default of 50 GB would be.
+            system_disk_size=args.system_disk_gb,
+            system_disk_type=args.system_disk_type,
+            allocate_public_ip=True,
+            internet_charge_type="TRAFFIC_POSTPAID_BY_HOUR",
+            internet_max_bandwidth_out=args.bandwidth_mbps,
+            hostname=args.hostname,
+            password=pulumi.Output.secret(args.password),
+            # The plug-in does not treat user data as a secret, so it is marked one here.
+            user_data_raw=pulumi.Output.secret(args.user_data),
+            tags=dict(args.tags),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The machine ends through the hook alone, which demands proof that its work is safe.
+                retain_on_delete=True,
+                hooks=args.hooks,
+                # Adopts a machine whose launch succeeded though its answer was lost; for one that the
+                # state holds already, the same id changes nothing.
+                import_=living.id if living and living.launch != "unknown" else None,
+                # Any of these would reinstall, reboot or replace a machine that holds somebody's work.
+                ignore_changes=KEPT_WHILE_LIVING if living else None,
+            ),
+        )
+        self.instance_id, self.address = made.id, made.public_ip
+        self.register_outputs({"instanceId": self.instance_id, "address": self.address})

@@ -1,0 +1,89 @@
+"""The network of the machine: a VPC, a subnet in the machine's zone, and a security group that admits the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from tencentcloud_iac_pulumi import security, subnet, vpc
+
+from components.guards import Hooks
+from components.rules import RDP_PORT, WINRM_PORT
+
+VPC_CIDR = "10.0.0.0/16"
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """`zone` places the subnet; the ports are open to `operator_cidrs` only."""
+
+    zone: str
+    operator_cidrs: Sequence[str]
+    demo_port: int
+    tags: Mapping[str, str]
+    hooks: Hooks
+
+
+def subnet_cidr(zone: str) -> str:
+    """A range for each zone, so that the machine can move: two subnets stand side by side while it does."""
+    number = int(zone.rpartition("-")[2])
+    return f"10.0.{number % 256}.0/24"
+
+
+def ingress(args: NetworkArgs) -> list[security.GroupRuleSetIngressArgs]:
+    """Who may come in, in the order in which Tencent tries the rules. What no rule names is denied."""
+    ports = {"remote desktop": RDP_PORT, "WinRM over HTTPS": WINRM_PORT, "web demo": args.demo_port}
+    return [
+        security.GroupRuleSetIngressArgs(
+            action="ACCEPT", cidr_block=cidr, protocol="TCP", port=str(port), description=f"{use} for the operator"
+        )
+        for use, port in ports.items()
+        for cidr in args.operator_cidrs
+    ]
+
+
+class Network(pulumi.ComponentResource):
+    """VPC, subnet and security group. Nothing of it costs money, so a parked stack keeps it."""
+
+    vpc_id: pulumi.Output[str]
+    subnet_id: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("chatglm:index:Network", name, None, opts)
+        tags = dict(args.tags)
+        own = pulumi.ResourceOptions(parent=self)
+        vpc_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.vpc)
+        subnet_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.subnet)
+        # Names are given: the plug-in would add random letters up to 255 characters, and Tencent takes 60.
+        title = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:60]
+        cloud = vpc.Instance("vpc", name=title, cidr_block=VPC_CIDR, tags=tags, opts=vpc_options)
+        part = subnet.Instance(
+            f"subnet-{args.zone}",
+            name=title,
+            vpc_id=cloud.id,
+            availability_zone=args.zone,
+            cidr_block=subnet_cidr(args.zone),
+            tags=tags,
+            opts=subnet_options,
+        )
+        group = security.Group(
+            "security-group", name=title, description="ChatGLM: the operator only", tags=tags, opts=own
+        )
+        security.GroupRuleSet(
+            "rules",
+            security_group_id=group.id,
+            ingresses=ingress(args),
+            # A new group denies outbound traffic too; without this rule Windows could download nothing.
+            egresses=[
+                security.GroupRuleSetEgressArgs(
+                    action="ACCEPT", cidr_block="0.0.0.0/0", protocol="ALL", port="ALL", description="all outbound"
+                )
+            ],
+            opts=own,
+        )
+        self.vpc_id, self.subnet_id, self.security_group_id = cloud.id, part.id, group.id
+        self.register_outputs(
+            {"vpcId": self.vpc_id, "subnetId": self.subnet_id, "securityGroupId": self.security_group_id}
+        )
