@@ -1,0 +1,46 @@
+"""What fine-tuning needs of the web demo: is it up, stop it, start it, wait until it answers.
+
+The demo itself belongs to `guest.serve`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from guest.training.machine import Machine
+
+
+class DemoControl(Protocol):
+    """The web demo of this machine."""
+
+    def is_running(self) -> bool: ...
+
+    def stop(self) -> None:
+        """End the demo and return when its GPU memory is free."""
+
+    def start(self) -> None:
+        """Start the demo with the serving settings as they are now; returns before it answers."""
+
+    def wait_until_answers(self, seconds: float) -> bool:
+        """Whether the demo answers within that time."""
+
+
+class NoDemo:
+    """A machine on which no demo is installed."""
+
+    def is_running(self) -> bool:
+        return False
+
+    def stop(self) -> None:
+        return
+
+    def start(self) -> None:
+        return
+
+    def wait_until_answers(self, seconds: float) -> bool:  # noqa: ARG002
+        return False
+
+
+def control(machine: Machine) -> DemoControl:  # noqa: ARG001
+    """The demo of this machine."""
+    return NoDemo()

@@ -1,0 +1,138 @@
+"""The one task that may use the GPU besides the demo: a training or an evaluation, one at a time.
+
+`<root>/state/training.json` is the lock and says who runs. It holds two processes: the supervisor, and upstream's
+program below it. A lock whose processes are gone (the machine was switched off) counts for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from guest.errors import GuestError
+from guest.training.files import read_json, write_json
+from guest.training.machine import Machine
+from guest.training.process import Identity
+
+HANDOVER_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class GpuTask:
+    """Who holds the GPU. `token` lets the supervisor take the lock over from the process that started it."""
+
+    kind: str
+    run: str
+    token: str
+    supervisor: Identity
+    child: Identity | None = None
+
+    def is_alive(self) -> bool:
+        return self.supervisor.is_alive() or (self.child is not None and self.child.is_alive())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "run": self.run,
+            "token": self.token,
+            "supervisor": self.supervisor.as_dict(),
+            "child": None if self.child is None else self.child.as_dict(),
+        }
+
+
+def lock_file(machine: Machine) -> Path:
+    return machine.state / "training.json"
+
+
+def current(machine: Machine) -> GpuTask | None:
+    """The task that runs now, or None."""
+    task = _read(lock_file(machine))
+    return task if task is not None and task.is_alive() else None
+
+
+def claim(machine: Machine, *, kind: str, run: str) -> GpuTask:
+    """Take the GPU for this process; raises GuestError when a task has it."""
+    task = GpuTask(kind, run, uuid.uuid4().hex, Identity.of(os.getpid()))
+    path = lock_file(machine)
+    while not _create(path, task):
+        holder = _read(path)
+        if holder is not None and holder.is_alive():
+            what = "training" if holder.kind == "train" else "being evaluated"
+            raise GuestError(
+                f"Run {holder.run} is {what}; the GPU holds one task at a time.",
+                f"Wait for it, or stop it first (its checkpoints stay): stop {holder.run}.",
+            )
+        _remove_stale(path)
+    return task
+
+
+def take_over(machine: Machine, token: str, child: Identity | None = None) -> GpuTask:
+    """Make this process the supervisor of the task with that token; raises GuestError when it is not its lock."""
+    task = _read(lock_file(machine))
+    if task is None or task.token != token:
+        raise GuestError("The GPU was given to another task meanwhile.", "Start it again.")
+    task = GpuTask(task.kind, task.run, token, Identity.of(os.getpid()), child)
+    write_json(lock_file(machine), task.as_dict())
+    return task
+
+
+def wait_for_handover(machine: Machine, claimed: GpuTask, seconds: float = HANDOVER_SECONDS) -> bool:
+    """Wait until the supervisor has taken over, or has come and gone already."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        task = _read(lock_file(machine))
+        if task is None or task.supervisor != claimed.supervisor:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def release(machine: Machine, token: str) -> None:
+    """Give the GPU back, if it is still held under that token."""
+    task = _read(lock_file(machine))
+    if task is not None and task.token == token:
+        lock_file(machine).unlink(missing_ok=True)
+
+
+def _create(path: Path, task: GpuTask) -> bool:
+    """Create the lock with its content in one step; False where there is one."""
+    draft = path.with_name(f"{path.name}.{task.token}")
+    write_json(draft, task.as_dict())
+    try:
+        os.link(draft, path)
+        return True
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+
+
+def _remove_stale(path: Path) -> None:
+    # Renamed first: of two processes that both found it stale, one only succeeds.
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.rename(aside)
+        aside.unlink()
+    except FileNotFoundError:
+        return
+
+
+def _read(path: Path) -> GpuTask | None:
+    document = read_json(path)
+    try:
+        if document is None:
+            return None
+        child = document["child"]
+        return GpuTask(
+            document["kind"],
+            document["run"],
+            document["token"],
+            Identity.from_dict(document["supervisor"]),
+            None if child is None else Identity.from_dict(child),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
