@@ -192,7 +192,17 @@ def _merge(incoming: Path, folder: Path, manifest: dict[str, Any]) -> Run:
     there = run.newest_complete()
     if name is not None and (there is None or (step or 0) > there.step):
         _put_checkpoint(incoming / "output" / name, run)
+    _add_missing(incoming, run)
     return run
+
+
+def _add_missing(incoming: Path, run: Run) -> None:
+    """Metrics, predictions and data that the run does not have yet; checkpoints are placed by themselves."""
+    for source in sorted(incoming.rglob("*")):
+        target = run.folder / source.relative_to(incoming)
+        if source.is_file() and not target.exists() and source.parent.parent.name != "output":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
 
 
 def _put_checkpoint(source: Path, run: Run) -> None:

@@ -47,7 +47,8 @@ def run_settings(machine: Machine, run: Run, checkpoint: Checkpoint) -> dict[str
     saved = saved_pre_seq_len(checkpoint.path)
     if saved is not None and saved != options.pre_seq_len:
         raise GuestError(
-            f"The prefix in {checkpoint.name} of run {run.name} has {saved} tokens, the run says {options.pre_seq_len}.",
+            f"The prefix in {checkpoint.name} of run {run.name} has {saved} tokens, "
+            f"the run says {options.pre_seq_len}.",
             "The run's run.json was changed by hand; set pre_seq_len there to what the checkpoint holds.",
         )
     arguments_file = machine.state / f"serving-{run.name}-{checkpoint.step}.json"
