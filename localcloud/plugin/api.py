@@ -1,0 +1,204 @@
+"""Calls to the cloud's API, with the official plug-in's rules for trying again.
+
+The rules (which codes, how long) are those of the provider's `common/common.go`. The official plug-in waits half
+a second to ten seconds between two tries; here the wait is short and fixed, so that a rehearsal is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from localcloud.plugin.configuration import Configuration
+
+VERSIONS = {
+    "cvm": "2017-03-12",
+    "cbs": "2017-03-12",
+    "vpc": "2017-03-12",
+    "tag": "2018-08-13",
+    "api": "2020-11-06",
+}
+RETRYABLE_CODES = frozenset(
+    {
+        "ClientError.NetworkError",
+        "ClientError.HttpStatusCodeError",
+        "RequestLimitExceeded",
+        "ResourceInUse",
+        "ResourceUnavailable",
+        "ResourceBusy",
+    }
+)
+INTERNAL_ERROR = "InternalError"
+REQUEST_TIMEOUT_SECONDS = 300
+POLL_VARIABLE = "LOCALCLOUD_PLUGIN_POLL_SECONDS"
+_SDK_NETWORK_CODES = {
+    "ClientNetworkError": "ClientError.NetworkError",
+    "ServerNetworkError": "ClientError.HttpStatusCodeError",
+}
+
+Result = TypeVar("Result")
+
+
+class ApiError(Exception):
+    """The API's refusal of one call."""
+
+    def __init__(self, code: str, message: str, request_id: str) -> None:
+        super().__init__(f"[TencentCloudSDKError] Code={code}, Message={message}, RequestId={request_id}")
+        self.code = code
+
+    def is_one_of(self, codes: Iterable[str]) -> bool:
+        """Whether the code, or its part before the dot, is among `codes`."""
+        wanted = frozenset(codes)
+        return self.code in wanted or self.code.split(".", 1)[0] in wanted
+
+
+class OperationError(Exception):
+    """An operation failed for a reason other than one refused call."""
+
+
+class NotYet(Exception):  # noqa: N818 - not an error: it asks for another try
+    """Raised inside `Api.poll` when the cloud is still busy; the text is the error when time runs out."""
+
+
+@dataclass
+class Patience:
+    """How long to go on trying, and how long to wait between two tries. All times in seconds."""
+
+    read_window: float = field(default_factory=lambda: _minutes("TENCENTCLOUD_READ_RETRY_TIMEOUT", 3))
+    write_window: float = field(default_factory=lambda: _minutes("TENCENTCLOUD_WRITE_RETRY_TIMEOUT", 5))
+    interval: float = field(default_factory=lambda: float(os.environ.get(POLL_VARIABLE, "0.2")))
+    clock: Callable[[], float] = time.monotonic
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    wait: Callable[[float], None] | None = None  # tests put a clock of their own here
+
+    def pause(self, seconds: float | None = None) -> None:
+        """Waits until the next try; raises OperationError when the engine cancelled the operation."""
+        if self.wait is not None:
+            self.wait(self.interval if seconds is None else seconds)
+        elif self.cancelled.wait(self.interval if seconds is None else seconds):
+            raise OperationError("the operation was cancelled while it waited for the cloud")
+
+
+class Api:
+    """One configured way to the cloud."""
+
+    def __init__(self, configuration: Configuration, patience: Patience | None = None) -> None:
+        self.region = configuration.region
+        self.patience = patience or Patience()
+        self._configuration = configuration
+        self._local = threading.local()  # the SDK's connections are not made for several threads
+
+    def call(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+        """One call, one try: the response's fields. Raises ApiError."""
+        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+        try:
+            response = self._client(service).call(action, without_nones(**parameters))
+        except TencentCloudSDKException as error:
+            code = error.get_code() or "ClientError"
+            raise ApiError(
+                _SDK_NETWORK_CODES.get(code, code), _text(error.get_message()), error.get_request_id() or ""
+            ) from error
+        try:
+            fields: dict[str, Any] = json.loads(response)["Response"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ApiError("ClientError.ParseJsonError", f"Fail to parse json content: {error}", "") from error
+        if "Error" in fields:  # the SDK looks for it only when the content type has no charset
+            refusal = fields["Error"]
+            raise ApiError(refusal["Code"], refusal["Message"], fields.get("RequestId", ""))
+        return fields
+
+    def read(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+        """A call that changes nothing: tried again for the read window, on internal errors too."""
+        return self.retried(self.patience.read_window, lambda: self.call(service, action, **parameters), INTERNAL_ERROR)
+
+    def write(self, service: str, action: str, *, also: Iterable[str] = (), **parameters: Any) -> dict[str, Any]:
+        """A call that changes something: tried again for the write window on retryable codes and `also`."""
+        return self.retried(self.patience.write_window, lambda: self.call(service, action, **parameters), *also)
+
+    def retried(self, window: float, attempt: Callable[[], Result], *more_codes: str) -> Result:
+        """Tries until it works, fails for good, or `window` seconds have passed."""
+        codes = RETRYABLE_CODES | frozenset(more_codes)
+
+        def once() -> Result:
+            try:
+                return attempt()
+            except ApiError as error:
+                if error.is_one_of(codes):
+                    raise _Again from error
+                raise
+
+        return self.poll(window, once)
+
+    def poll(self, window: float, attempt: Callable[[], Result]) -> Result:
+        """Repeats `attempt` while it raises NotYet. When `window` seconds have passed, that is the error."""
+        deadline = self.patience.clock() + window
+        while True:
+            try:
+                return attempt()
+            except NotYet as reason:
+                if self.patience.clock() >= deadline:
+                    cause = reason.__cause__
+                    raise cause if isinstance(cause, ApiError) else OperationError(str(reason)) from None
+            self.patience.pause()
+
+    def pages(self, service: str, action: str, key: str, limit: int, *, text: bool = False, **parameters: Any) -> Any:
+        """Every element of a list that comes in pages. With `text`, numbers are sent as text, as vpc wants them."""
+        found: list[Any] = []
+        while True:
+            place = {"Offset": len(found), "Limit": limit}
+            sent = {name: str(value) for name, value in place.items()} if text else place
+            page = self.read(service, action, **parameters, **sent).get(key) or []
+            found += page
+            if len(page) < limit:
+                return found
+
+    def _client(self, service: str) -> Any:
+        clients: dict[str, Any] = self._local.__dict__.setdefault("clients", {})
+        if service not in clients:
+            clients[service] = self._new_client(service)
+        return clients[service]
+
+    def _new_client(self, service: str) -> Any:
+        # Imported late: these cost a third of the plug-in's start, and a preview may need no call.
+        from tencentcloud.common.common_client import CommonClient
+        from tencentcloud.common.credential import Credential
+        from tencentcloud.common.profile.client_profile import ClientProfile
+        from tencentcloud.common.profile.http_profile import HttpProfile
+
+        configuration = self._configuration
+        http = HttpProfile(
+            protocol="http",
+            endpoint=f"{service}.{configuration.domain}",
+            reqTimeout=REQUEST_TIMEOUT_SECONDS,
+            proxy=configuration.gateway,
+            keepAlive=True,
+        )
+        profile = ClientProfile(httpProfile=http, language="en-US", request_client="localcloud-plugin")
+        credential = Credential(configuration.secret_id, configuration.secret_key, configuration.security_token)
+        return CommonClient(service, VERSIONS[service], credential, self.region, profile)
+
+
+class _Again(NotYet):
+    """A retryable refusal; its cause is the ApiError."""
+
+
+def without_nones(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value: what is not given is not sent."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _minutes(variable: str, default: int) -> float:
+    text = os.environ.get(variable, str(default))
+    if not text.isdecimal():
+        raise OperationError(f"{variable} is {text!r}, and must be a whole number of minutes")
+    return int(text) * 60.0
+
+
+def _text(message: object) -> str:
+    return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
