@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -21,6 +22,7 @@ from .streams import CommandStreams
 
 MARK = "LOCALCLOUD_MACHINE"
 _CHUNK = 64 * 1024
+_LEFT_OVER_SECONDS = 30.0
 # Of the local cloud's own environment only these reach a machine: no keys, no proxy.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 
@@ -48,13 +50,19 @@ class MachineProcesses:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101 - all three are pipes
-        feeding = asyncio.create_task(_feed(streams, process.stdin))
+        feeding = asyncio.create_task(_feed(streams, cast(asyncio.StreamWriter, process.stdin)))
+        outputs = ((process.stdout, "stdout"), (process.stderr, "stderr"))
+        draining = [
+            asyncio.create_task(_drain(cast(asyncio.StreamReader, pipe), streams, name)) for pipe, name in outputs
+        ]
         try:
-            await asyncio.gather(_drain(process.stdout, streams, "stdout"), _drain(process.stderr, streams, "stderr"))
-            return await process.wait()
+            exit_code = await process.wait()
+            # A detached child that kept the pipes must not keep the client waiting.
+            await asyncio.wait(draining, timeout=_LEFT_OVER_SECONDS)
+            return exit_code
         finally:
-            feeding.cancel()
+            for task in (feeding, *draining):
+                task.cancel()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -80,15 +88,14 @@ class MachineProcesses:
             return False  # gone meanwhile, or another user's
 
 
-async def _drain(pipe: asyncio.StreamReader | None, streams: CommandStreams, name: str) -> None:
-    while pipe is not None and (data := await pipe.read(_CHUNK)):
+async def _drain(pipe: asyncio.StreamReader, streams: CommandStreams, name: str) -> None:
+    while data := await pipe.read(_CHUNK):
         await streams.write(data, name)
 
 
-async def _feed(streams: CommandStreams, pipe: asyncio.StreamWriter | None) -> None:
+async def _feed(streams: CommandStreams, pipe: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):  # the process does not read its input
-        while pipe is not None and (data := await streams.read()):
+        while data := await streams.read():
             pipe.write(data)
             await pipe.drain()
-        if pipe is not None:
-            pipe.close()
+        pipe.close()
