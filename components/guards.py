@@ -21,6 +21,7 @@ from components.cloud import Cloud
 from components.cloud_errors import CloudError
 from components.facts import Facts, Image, Instance
 from components.lifecycle import newest, proves
+from components.settings import Settings
 
 #: An image may take an hour (the plug-in's own limit); a termination a quarter of one.
 _IMAGE_PATIENCE = timedelta(minutes=75)
@@ -51,7 +52,7 @@ class Hooks:
     subnet: pulumi.ResourceHookBinding
 
 
-class RefusedError(Exception):
+class RefusedError(pulumi.RunError):
     """A deletion or change that would lose work; the text says what to do instead."""
 
 
@@ -60,14 +61,12 @@ class Guards:
     """What the hooks need to know. `cloud` is None where no keys were found."""
 
     cloud: Cloud | None
-    stack: str
-    discard: bool
-    keep_images: int
-    keep_on_destroy: bool
+    stack_id: str
+    settings: Settings
     declared: Sequence[int] = ()  # generations that the program declares: these end only with the stack
     poll_seconds: float = 2.0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    log: Callable[[str], None] = lambda _: None
+    log: Callable[[str], None] = pulumi.log.info
 
     def end_machine(self, instance_id: str) -> None:
         """Terminate a machine once its last state is safe. Raises RefusedError without proof, CloudError otherwise."""
@@ -75,7 +74,7 @@ class Guards:
         machine = cloud.instance(instance_id)
         if machine is None or machine.state == "TERMINATING":
             return
-        if machine.alive and not self.discard:
+        if machine.alive and not self.settings.discard:
             self._demand_proof(cloud, machine)
         self.log(f"Terminating {instance_id}.")
         try:
@@ -88,7 +87,7 @@ class Guards:
     def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
         def find_proof() -> Image | None:
             facts = Facts(now=self.now())
-            own = [image for image in cloud.images(self.stack) if image.machine_id == machine.id]
+            own = [image for image in cloud.images(self.stack_id) if image.machine_id == machine.id]
             proof = newest(image for image in own if proves(image, machine, facts))
             if proof is None and not any(image.state == "CREATING" for image in own):
                 raise RefusedError(
@@ -103,16 +102,16 @@ class Guards:
     def retire_capture(self, resource_name: str) -> None:
         """A capture leaves the state: superseded, or with the whole stack."""
         ending = int(resource_name.rpartition("-")[2]) in self.declared
-        self._retire(0 if ending and not self.keep_on_destroy else self.keep_images)
+        self._retire(0 if ending and not self.settings.keep_image else self.settings.keep_images)
 
     def retire_unmanaged(self) -> None:
         """The stack is being destroyed: images that its state never held, or holds no more, go by the same rule."""
-        self._retire(self.keep_images if self.keep_on_destroy else 0, spared=self.declared)
+        self._retire(self.settings.keep_images if self.settings.keep_image else 0, spared=self.declared)
 
     def _retire(self, keep: int, spared: Sequence[int] = ()) -> None:
         """Keep the newest NORMAL images of the stack, delete the older ones with their snapshots."""
         cloud = self._require_cloud()
-        images = sorted(cloud.images(self.stack), key=lambda image: image.created, reverse=True)
+        images = sorted(cloud.images(self.stack_id), key=lambda image: image.created, reverse=True)
         usable = [image for image in images if image.usable]
         failed = [image for image in images if image.state == "CREATEFAILED"]
         for image in (*usable[keep:], *failed):

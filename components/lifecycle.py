@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+import pulumi
+
 from components.facts import DiskOffer, Facts, Image, Instance
 from components.prior import Prior, Taken
 from components.settings import Settings
@@ -97,7 +99,7 @@ class Plan:
         return next((capture for capture in self.captures if not capture.image_id), None)
 
 
-class PlanError(Exception):
+class PlanError(pulumi.RunError):
     """The wanted state cannot be reached; the text says why and what to do."""
 
 

@@ -11,6 +11,7 @@ from tencentcloud_iac_pulumi import instance
 from components import lifecycle
 from components.guards import DANGEROUS_INPUTS
 from components.network import Network
+from components.settings import Settings
 
 #: What a living machine keeps whatever the settings say: see DANGEROUS_INPUTS; the others would replace the machine
 #: (and an import could not match them, since the API does not tell them).
@@ -31,19 +32,12 @@ KEPT_WHILE_LIVING = [
 
 @dataclass(frozen=True)
 class MachineArgs:
-    """`plan` says which machine; the rest is what a new one gets. `bid` is CNY an hour, empty for the market price."""
+    """`plan` says which machine; the settings and the user data are what a new one gets."""
 
     plan: lifecycle.Machine
     network: Network
-    instance_type: str
-    charge_type: str
-    bid: str
-    system_disk_gb: int
-    system_disk_type: str
-    bandwidth_mbps: int
-    hostname: str
-    password: pulumi.Input[str]
-    user_data: pulumi.Input[str]
+    settings: Settings
+    user_data: str
     tags: Mapping[str, str]
     hooks: pulumi.ResourceHookBinding
 
@@ -56,8 +50,8 @@ class Machine(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("chatglm:index:Machine", name, None, opts)
-        living = args.plan.living
-        spot = args.charge_type == "SPOTPAID"
+        living, settings = args.plan.living, args.settings
+        bid = settings.spot_max_price or None
         made = instance.Instance(
             args.plan.name,
             instance_name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:60],
@@ -66,19 +60,19 @@ class Machine(pulumi.ComponentResource):
             subnet_id=args.network.subnet_id,
             # Without a group of its own a launch would get the project's default one, open to the world.
             orderly_security_groups=[args.network.security_group_id],
-            instance_type=args.instance_type,
-            instance_charge_type=args.charge_type,
-            spot_instance_type="ONE-TIME" if spot and args.bid else None,
-            spot_max_price=args.bid if spot and args.bid else None,
+            instance_type=settings.instance_type,
+            instance_charge_type=settings.instance_charge_type,
+            spot_instance_type="ONE-TIME" if bid else None,
+            spot_max_price=bid,
             image_id=args.plan.image_id,
             # A restored disk cannot be smaller than its image, and the API's default of 50 GB would be.
-            system_disk_size=args.system_disk_gb,
-            system_disk_type=args.system_disk_type,
+            system_disk_size=settings.system_disk_gb,
+            system_disk_type=settings.system_disk_type,
             allocate_public_ip=True,
             internet_charge_type="TRAFFIC_POSTPAID_BY_HOUR",
-            internet_max_bandwidth_out=args.bandwidth_mbps,
-            hostname=args.hostname,
-            password=pulumi.Output.secret(args.password),
+            internet_max_bandwidth_out=settings.bandwidth_mbps,
+            hostname=settings.hostname,
+            password=pulumi.Output.secret(settings.admin_password.get_secret_value()),
             # The plug-in does not treat user data as a secret, so it is marked one here.
             user_data_raw=pulumi.Output.secret(args.user_data),
             tags=dict(args.tags),

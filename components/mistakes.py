@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pulumi
 from pydantic_core import PydanticCustomError
 
 
@@ -22,7 +23,7 @@ class Mistake:
         return f"{self.key}{given}: {self.rule} {self.fix}"
 
 
-class SettingsError(Exception):
+class SettingsError(pulumi.RunError):
     """The configuration has mistakes; the text lists every one of them."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

@@ -30,12 +30,8 @@ def machine_tags(stack_id: str, launch: str) -> dict[str, str]:
 
 
 def image_tags(stack_id: str, generation: int, machine_id: str, commit: str) -> dict[str, str]:
-    return {
-        TAG_STACK: stack_id,
-        TAG_MACHINE: machine_id,
-        TAG_GENERATION: str(generation),
-        TAG_COMMIT: commit,
-    }
+    generation_text = str(generation)
+    return {TAG_STACK: stack_id, TAG_MACHINE: machine_id, TAG_GENERATION: generation_text, TAG_COMMIT: commit}
 
 
 def find_commit() -> str:

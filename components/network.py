@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,18 +9,17 @@ from tencentcloud_iac_pulumi import security, subnet, vpc
 
 from components.guards import Hooks
 from components.rules import RDP_PORT, WINRM_PORT
+from components.settings import Settings
 
 VPC_CIDR = "10.0.0.0/16"
 
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`zone` places the subnet; the ports are open to `operator_cidrs` only."""
+    """`zone` places the subnet; the settings say to whom the ports are open."""
 
     zone: str
-    operator_cidrs: Sequence[str]
-    demo_port: int
-    tags: Mapping[str, str]
+    settings: Settings
     hooks: Hooks
 
 
@@ -31,15 +29,15 @@ def subnet_cidr(zone: str) -> str:
     return f"10.0.{number % 256}.0/24"
 
 
-def ingress(args: NetworkArgs) -> list[security.GroupRuleSetIngressArgs]:
+def ingress(settings: Settings) -> list[security.GroupRuleSetIngressArgs]:
     """Who may come in, in the order in which Tencent tries the rules. What no rule names is denied."""
-    ports = {"remote desktop": RDP_PORT, "WinRM over HTTPS": WINRM_PORT, "web demo": args.demo_port}
+    ports = {"remote desktop": RDP_PORT, "WinRM over HTTPS": WINRM_PORT, "web demo": settings.demo_port}
     return [
         security.GroupRuleSetIngressArgs(
             action="ACCEPT", cidr_block=cidr, protocol="TCP", port=str(port), description=f"{use} for the operator"
         )
         for use, port in ports.items()
-        for cidr in args.operator_cidrs
+        for cidr in settings.operator_cidrs
     ]
 
 
@@ -52,7 +50,7 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("chatglm:index:Network", name, None, opts)
-        tags = dict(args.tags)
+        tags = dict(args.settings.tags)
         own = pulumi.ResourceOptions(parent=self)
         vpc_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.vpc)
         subnet_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.subnet)
@@ -74,7 +72,7 @@ class Network(pulumi.ComponentResource):
         security.GroupRuleSet(
             "rules",
             security_group_id=group.id,
-            ingresses=ingress(args),
+            ingresses=ingress(args.settings),
             # A new group denies outbound traffic too; without this rule Windows could download nothing.
             egresses=[
                 security.GroupRuleSetEgressArgs(

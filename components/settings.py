@@ -9,20 +9,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from components import rules
+from components.bootstrap.settings import BootstrapSettings
 from components.mistakes import Mistake, SettingsError, rule_broken
 
 PROJECT = "chatglm"
@@ -40,35 +31,82 @@ def _check_secret(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-class Settings(BaseModel):
-    """What a stack's config says. Keys are in camel case under `chatglm:`."""
+class Settings(BootstrapSettings):
+    """What a stack's config says. Keys are in camel case under `chatglm:`; `Pulumi.yaml` is written from here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    state: Literal["running", "parked"] = "running"
-    zones: Annotated[tuple[str, ...], AfterValidator(rules.check_zones)] = ()
-    instance_type: Annotated[str, AfterValidator(rules.check_instance_type)] = "GN7.2XLARGE32"
-    charge_type: Literal["spot", "hourly"] = "spot"
-    spot_max_price: Annotated[str, AfterValidator(rules.check_price)] = ""
-    system_disk_gb: int = Field(default=75, ge=50, le=2048)
-    system_disk_type: Literal["CLOUD_SSD", "CLOUD_PREMIUM", "CLOUD_BSSD", "CLOUD_HSSD"] = "CLOUD_SSD"
-    image_id: str = Field(default="", pattern=r"^(img-[a-z0-9]+)?$")
-    image_name: Annotated[str, AfterValidator(rules.check_pattern)] = WINDOWS_2022_CHINESE
-    hostname: Annotated[str, AfterValidator(rules.check_hostname)] = "chatglm"
-    admin_password: Annotated[SecretStr, _check_secret(rules.check_password)] = Field(
-        default=SecretStr(""), validate_default=True
+    state: Literal["running", "parked"] = Field(
+        default="running",
+        description="The one word: running launches or restores the machine, parked saves and ends it.",
     )
-    open_to_the_world: bool = False
-    operator_cidrs: tuple[str, ...] = (rules.MY_PUBLIC_IP,)
-    bandwidth_mbps: int = Field(default=100, ge=1, le=100)
-    demo_port: Annotated[int, AfterValidator(rules.check_demo_port)] = 7860
-    demo_user: str = Field(default="chatglm", pattern=r"^[A-Za-z0-9_.-]{1,32}$")
-    demo_password: SecretStr = SecretStr("")
-    keep_image: bool = True
-    keep_images: int = Field(default=1, ge=1, le=10)
-    discard: bool = False
-    restore_image_id: str = Field(default="", pattern=r"^(img-[a-z0-9]+)?$")
-    tags: Annotated[dict[str, str], AfterValidator(rules.check_tags)] = Field(default_factory=dict)
+    zones: Annotated[tuple[str, ...], AfterValidator(rules.check_zones)] = Field(
+        default=(),
+        description="Zones to launch in, best first; the first with stock is used, and a living machine keeps its own. "
+        "Empty: the zones that are known to sell GN7 in the region.",
+    )
+    instance_type: Annotated[str, AfterValidator(rules.check_instance_type)] = Field(
+        default="GN7.2XLARGE32", description="Instance type with a whole GPU of at least 16 GB."
+    )
+    charge_type: Literal["spot", "hourly"] = Field(
+        default="spot", description="spot is some 80 % cheaper and may be reclaimed at any time; hourly is neither."
+    )
+    spot_max_price: Annotated[str, AfterValidator(rules.check_price)] = Field(
+        default="", description="Highest bid in CNY an hour. Empty: the market price."
+    )
+    system_disk_gb: int = Field(
+        default=75, ge=50, le=2048, description="System disk in GB; never smaller than the image that is restored."
+    )
+    system_disk_type: Literal["CLOUD_SSD", "CLOUD_PREMIUM", "CLOUD_BSSD", "CLOUD_HSSD"] = Field(
+        default="CLOUD_SSD", description="Kind of the system disk."
+    )
+    image_id: str = Field(
+        default="", pattern=r"^(img-[a-z0-9]+)?$", description="Windows image of a first launch. Empty: see imageName."
+    )
+    image_name: Annotated[str, AfterValidator(rules.check_pattern)] = Field(
+        default=WINDOWS_2022_CHINESE,
+        description="Regular expression for the public image of a first launch; the newest that matches is used.",
+    )
+    hostname: Annotated[str, AfterValidator(rules.check_hostname)] = Field(
+        default="chatglm", description="Windows host name; a living machine keeps its own."
+    )
+    admin_password: Annotated[SecretStr, _check_secret(rules.check_password)] = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description="Password of Administrator, for the machine's next launch or restore. Set it with --secret.",
+    )
+    open_to_the_world: bool = Field(default=False, description="Whether operatorCidrs may hold 0.0.0.0/0. Better not.")
+    operator_cidrs: tuple[str, ...] = Field(
+        default=(rules.MY_PUBLIC_IP,),
+        description="IPv4 networks that may reach remote desktop, WinRM and the demo. MY_PUBLIC_IP stands for the "
+        "address that Tencent sees this computer come from.",
+    )
+    bandwidth_mbps: int = Field(
+        default=100, ge=1, le=100, description="Ceiling of outbound traffic, billed by GB, in Mbit/s. Inbound is free and as fast (at least 10)."
+    )
+    demo_port: Annotated[int, AfterValidator(rules.check_demo_port)] = Field(
+        default=7860, description="TCP port of the web demo."
+    )
+    demo_user: str = Field(
+        default="chatglm", pattern=r"^[A-Za-z0-9_.-]{1,32}$", description="Login name of the web demo."
+    )
+    demo_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="Password of the web demo. Set it with --secret. Empty: one is made; see the output demoPassword.",
+    )
+    keep_image: bool = Field(
+        default=True, description="Whether pulumi destroy keeps the newest image, for the next pulumi up to restore."
+    )
+    keep_images: int = Field(default=1, ge=1, le=10, description="How many captures to keep, with their snapshots.")
+    discard: bool = Field(
+        default=False, description="Whether a machine may end without an image of it. Its work is then lost for good."
+    )
+    restore_image_id: str = Field(
+        default="",
+        pattern=r"^(img-[a-z0-9]+)?$",
+        description="Image to restore from. Empty: the newest capture of this stack.",
+    )
+    tags: Annotated[dict[str, str], AfterValidator(rules.check_tags)] = Field(
+        default_factory=dict, description="Tags for everything that the stack makes."
+    )
 
     @field_validator("operator_cidrs")
     @classmethod
@@ -138,8 +176,8 @@ def _decode(value: str, annotation: Any) -> Any:
 
 
 def _mistake(detail: ErrorDetails, known: list[str]) -> Mistake:
-    key = str(detail["loc"][0])
-    name = f"{PROJECT}:{key}"
+    key = str(detail["loc"][0]) if detail["loc"] else ""
+    name = f"{PROJECT}:{key}" if key else "several settings together"
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, known, n=1)
         fix = f"Did you mean {PROJECT}:{near[0]}?" if near else f"Known keys: {', '.join(sorted(known))}."
@@ -147,7 +185,13 @@ def _mistake(detail: ErrorDetails, known: list[str]) -> Mistake:
     context = detail.get("ctx", {})
     given = detail["input"]
     secret = "password" in key.lower() or isinstance(given, SecretStr)
-    value = None if secret else given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+    value = (
+        None
+        if secret or not key
+        else given
+        if isinstance(given, str)
+        else json.dumps(given, ensure_ascii=False, default=str)
+    )
     if detail["type"] == "rule":
         return Mistake(name, value, context["rule"], context["fix"])
     return Mistake(name, value, f"{detail['msg']}.", f"Set it with: pulumi config set {name} ...")

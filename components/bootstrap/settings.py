@@ -58,8 +58,8 @@ class BootstrapSettings(BaseModel):
     )
     gpu_toolkit: Literal["full", "minimal"] = Field(
         default="full",
-        description="full installs the CUDA toolkit and cuDNN as the manual recipe does. minimal leaves both out: the demo "
-        "and training run on the copies inside PyTorch; lost are nvcc and building CUDA code on the machine.",
+        description="full installs the CUDA toolkit and cuDNN as the manual recipe does. minimal leaves both out: the "
+        "demo and training run on the copies inside PyTorch; lost are nvcc and building CUDA code on the machine.",
     )
     driver_version: Literal["560.94", "538.15", "572.83"] = Field(
         default="560.94",
@@ -87,7 +87,7 @@ class BootstrapSettings(BaseModel):
         ),
         min_length=1,
         max_length=4,
-        description="Where the model's files come from, in order; ModelScope and Tsinghua's folder follow for the weights.",
+        description="Where the model's files come from, in order; ModelScope and Tsinghua follow for the weights.",
     )
     torch_mirrors: tuple[Url, ...] = Field(
         default=(
@@ -132,7 +132,7 @@ class BootstrapSettings(BaseModel):
         length = sum(map(len, mirrors))
         if length > MAX_MIRROR_CHARACTERS:
             raise rule_broken(
-                f"all web addresses together have {length} characters, and {MAX_MIRROR_CHARACTERS} fit into the user data.",
+                f"all web addresses together have {length} characters, and {MAX_MIRROR_CHARACTERS} fit into user data.",
                 "Name fewer or shorter mirrors.",
             )
         if bool(self.source_urls) != bool(self.source_sha256):

@@ -1,0 +1,162 @@
+"""The one table of steps, and the manifest that is made from it and from the files.
+
+The manifest tells the machine what to download and in which order to install, the local guest what to play, and the
+benchmarks what to simulate. It reaches the machine inside the user data, as `C:\\chatglm\\manifest.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.bootstrap import sources
+from components.bootstrap.settings import BootstrapSettings
+from components.bootstrap.sources import File
+
+GB = 10**9
+GIB = 2**30
+
+#: The installer's sum of all packages in guest/requirements-windows.txt, in bytes; measured when the lock was made.
+PACKAGES_BYTES = 135_205_692
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the installation.
+
+    `install_seconds` (after the downloads are there), `disk_bytes` (what stays on the disk, without the downloads
+    that are kept) and `temporary_bytes` (besides, while it runs) are estimates for simulations and the disk's budget;
+    no step has been timed on a T4 machine. `needs` names the steps marked `beside` that must be finished first.
+    `settings` names what makes a finished step unfinished when it changes.
+    """
+
+    name: str
+    title: str
+    install_seconds: int
+    disk_bytes: int = 0
+    temporary_bytes: int = 0
+    beside: bool = False
+    needs: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    first_stage: bool = False
+
+
+#: In the order in which people see them, which is also the order of running. The model is fetched beside the others
+#: from the start, and waited for only where it is needed.
+STEPS = (
+    Step("base", "Windows settings and WinRM", 15, first_stage=True),
+    Step(
+        "python", "Python (Miniconda)", 60, 600_000_000, 300_000_000, settings=("minicondaVersion",), first_stage=True
+    ),
+    Step("model", "ChatGLM-6B model", 0, beside=True, settings=("model", "modelRevision"), first_stage=True),
+    Step("driver", "NVIDIA driver", 150, 2 * GB, GB, first_stage=True),
+    Step("cuda", "CUDA toolkit 11.8", 240, 6 * GB, 3 * GB, settings=("gpuToolkit",), first_stage=True),
+    Step("cudnn", "cuDNN 8.9.7", 45, GB, settings=("gpuToolkit",), first_stage=True),
+    Step("torch", "PyTorch 2.0.1 with CUDA 11.8", 120, 4_500_000_000, first_stage=True),
+    Step("packages", "Python packages", 100, 1_500_000_000, 300_000_000, settings=("packages",)),
+    Step("source", "ChatGLM-6B source", 5, 40_000_000, settings=("sourceCommit",)),
+    Step("demo", "Web demo", 100, needs=("model",)),
+    Step("watcher", "Reclaim watcher", 2),
+    Step("check", "Final check", 10),
+)
+_TOOLKIT_STEPS = ("cuda", "cudnn")
+
+
+@dataclass(frozen=True)
+class DemoLogin:
+    """The demo's login as the machine gets it: the password's hash, `pbkdf2_sha256$ROUNDS$SALT$HASH`."""
+
+    user: str
+    password_hash: str
+
+
+def build_manifest(
+    settings: BootstrapSettings,
+    *,
+    demo_port: int,
+    login: DemoLogin,
+    operator_cidrs: tuple[str, ...],
+    packages_hash: str,
+    second_stage: bytes,
+) -> dict[str, Any]:
+    """The manifest as JSON data. `packages_hash` is the lock's SHA-256: a new lock installs the packages anew."""
+    files = sources.files(settings)
+    steps = [step for step in STEPS if settings.gpu_toolkit == "full" or step.name not in _TOOLKIT_STEPS]
+    told: dict[str, Any] = {
+        "model": settings.model,
+        "modelRevision": settings.model_revision,
+        "precision": settings.precision,
+        "servedModel": settings.served_model,
+        "gpuToolkit": settings.gpu_toolkit,
+        "minicondaVersion": settings.miniconda_version,
+        "sourceCommit": settings.source_commit,
+        "packageMirrors": list(settings.package_mirrors),
+        "packageUrl": settings.package_url,
+        "pageFileGb": settings.page_file_gb,
+        "preSeqLen": settings.pre_seq_len,
+        "demoPort": demo_port,
+        "demoUser": login.user,
+        "demoPasswordHash": login.password_hash,
+        "operatorCidrs": [_windows_address(cidr) for cidr in operator_cidrs],
+    }
+    return {
+        "schema": 1,
+        "settings": told,
+        "steps": [_step(step, files, {**told, "packages": packages_hash}) for step in steps],
+        "files": [_file(file) for file in files],
+        "secondStage": {"sha256": hashlib.sha256(second_stage).hexdigest(), "bytes": len(second_stage)},
+    }
+
+
+def _windows_address(cidr: str) -> str:
+    """Windows' firewall takes the whole internet only under the name Any."""
+    return "Any" if cidr in ("0.0.0.0/0", "::/0") else cidr
+
+
+def _step(step: Step, files: list[File], settings: Mapping[str, Any]) -> dict[str, Any]:
+    own = [file for file in files if file.step == step.name]
+    row: dict[str, Any] = {
+        "name": step.name,
+        "title": step.title,
+        "files": [file.id for file in own],
+        "installSeconds": step.install_seconds,
+        "diskBytes": step.disk_bytes or (settings["pageFileGb"] * GIB if step.name == "base" else 0),
+        "key": _key(step, own, settings),
+    }
+    if step.beside:
+        row["beside"] = True
+    if step.needs:
+        row["needs"] = list(step.needs)
+    if step.temporary_bytes:
+        row["temporaryBytes"] = step.temporary_bytes
+    if step.name == "packages":
+        row["downloadBytes"] = PACKAGES_BYTES
+    return row
+
+
+def _key(step: Step, files: list[File], settings: Mapping[str, Any]) -> str:
+    """Names the outcome of a step: a finished step whose key has changed is done again."""
+    outcome = [[file.id, file.sha256] for file in files], {name: settings[name] for name in step.settings}
+    return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _file(file: File) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": file.id,
+        "step": file.step,
+        "path": file.path,
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "check": file.check,
+        "urls": list(file.urls),
+    }
+    if file.estimate:
+        row["estimate"] = file.estimate
+    return row
+
+
+#: Largest share of the disk that Windows itself takes after the first start: the upper middle of 20 to 30 GB.
+WINDOWS_BYTES = 25 * GB

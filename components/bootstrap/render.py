@@ -1,0 +1,150 @@
+"""Renders what a machine is started with (user data) and what it gets afterwards (the second stage)."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.bootstrap.manifest import STEPS, DemoLogin, build_manifest
+from components.bootstrap.powershell import environment, minify
+from components.bootstrap.settings import BootstrapSettings
+
+#: Tencent takes 16 KB, which its documents count once before and once after base64. 12 KB pass either way.
+MAX_USER_DATA_BYTES = 12_288
+
+GUEST = Path(__file__).parents[2] / "guest"
+_LOCK = "requirements-windows.txt"
+_LOGIN_ROUNDS = 600_000
+_ZIP_TIME = (2023, 1, 1, 0, 0, 0)
+_FIRST_SCRIPTS = ("lib.ps1", "bootstrap.ps1", "chatglm.ps1")
+_SECOND_SCRIPTS = ("tasks/demo.ps1", "tasks/watcher.ps1")
+
+
+class UserDataTooLargeError(ValueError):
+    """The settings make user data that Tencent might refuse; the text gives the size and what to shorten."""
+
+
+@dataclass(frozen=True)
+class BootstrapInputs:
+    """Everything that the rendering depends on.
+
+    `login_salt` is any text that differs between stacks (the stack's full name); it makes equal passwords of two
+    stacks unequal in their hashes, and is not secret.
+    """
+
+    settings: BootstrapSettings
+    demo_port: int
+    demo_user: str
+    demo_password: str
+    operator_cidrs: tuple[str, ...]
+    login_salt: str
+
+    def __repr__(self) -> str:
+        return f"BootstrapInputs(demo_port={self.demo_port}, demo_user={self.demo_user!r})"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`user_data` for the machine's creation, `second_stage` (a zip) to push, its SHA-256, and the manifest."""
+
+    user_data: str
+    second_stage: bytes
+    second_stage_sha256: str
+    manifest: dict[str, Any]
+
+
+def render(inputs: BootstrapInputs) -> Rendered:
+    """Render both stages; the same inputs give the same bytes. Raises UserDataTooLargeError."""
+    second_stage = _second_stage()
+    manifest = build_manifest(
+        inputs.settings,
+        demo_port=inputs.demo_port,
+        login=DemoLogin(inputs.demo_user, hash_password(inputs.demo_password, inputs.login_salt)),
+        operator_cidrs=inputs.operator_cidrs,
+        packages_hash=hashlib.sha256((GUEST / _LOCK).read_bytes()).hexdigest(),
+        second_stage=second_stage,
+    )
+    user_data = _user_data(_first_stage(manifest))
+    return Rendered(user_data, second_stage, manifest["secondStage"]["sha256"], manifest)
+
+
+def hash_password(password: str, salt: str) -> str:
+    """PBKDF2 hash of the demo's password in the form that guest/serving/login.py checks."""
+    salt_bytes = hashlib.sha256(salt.encode()).digest()[:12]
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt_bytes, _LOGIN_ROUNDS)
+    return f"pbkdf2_sha256${_LOGIN_ROUNDS}${base64.b64encode(salt_bytes).decode()}${base64.b64encode(digest).decode()}"
+
+
+def scripts() -> dict[str, str]:
+    """Every PowerShell file as it stands on the machine, by its path below the root, comments and all."""
+    jinja = environment()
+    names = [*_FIRST_SCRIPTS, *_SECOND_SCRIPTS, *(f"steps/{step.name}.ps1" for step in STEPS)]
+    return {name: jinja.get_template(f"{name}.j2").render() for name in names}
+
+
+def _is_first(name: str) -> bool:
+    return name in _FIRST_SCRIPTS or any(step.first_stage and name == f"steps/{step.name}.ps1" for step in STEPS)
+
+
+def _first_stage(manifest: dict[str, Any]) -> dict[str, str]:
+    present = {f"steps/{step['name']}.ps1" for step in manifest["steps"]}
+    files = {
+        name: minify(text)
+        for name, text in scripts().items()
+        if _is_first(name) and (not name.startswith("steps/") or name in present)
+    }
+    files["guest/download.py"] = minify_python((GUEST / "download.py").read_text(encoding="utf-8"))
+    files["manifest.json"] = json.dumps(manifest, separators=(",", ":"))
+    return files
+
+
+def minify_python(source: str) -> str:
+    """The same program without comments, docstrings and annotations of variables' meaning: for the user data only."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.Pass()]
+    lines = ast.unparse(tree).splitlines()
+    # One blank of indentation a level instead of four.
+    return "".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() + "\n" for line in lines if line)
+
+
+def _user_data(files: dict[str, str]) -> str:
+    deflate = zlib.compressobj(level=9, wbits=-15, memLevel=9)
+    packed = deflate.compress(json.dumps(files, separators=(",", ":")).encode("ascii")) + deflate.flush()
+    stub = environment().get_template("user_data.ps1.j2").render(payload=base64.b64encode(packed).decode("ascii"))
+    user_data = f"<powershell>\n{minify(stub)}</powershell>\n"
+    size = len(user_data.encode("ascii"))
+    if size > MAX_USER_DATA_BYTES:
+        raise UserDataTooLargeError(
+            f"the user data has {size} bytes, {size - MAX_USER_DATA_BYTES} more than the {MAX_USER_DATA_BYTES} that "
+            "Tencent Cloud surely takes. Name fewer or shorter mirrors in chatglm:bootstrap, or fewer operatorCidrs."
+        )
+    return user_data
+
+
+def _second_stage() -> bytes:
+    """A zip of the guest's Python and the remaining scripts; with fixed times and order, so that its hash is stable."""
+    members = {f"guest/{path.relative_to(GUEST).as_posix()}": path.read_bytes() for path in _guest_files()}
+    members |= {name: text.encode("ascii") for name, text in scripts().items() if not _is_first(name)}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _ZIP_TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 0  # the same on every operator's system
+            archive.writestr(info, members[name], compresslevel=9)
+    return buffer.getvalue()
+
+
+def _guest_files() -> list[Path]:
+    found = [*GUEST.rglob("*.py"), *GUEST.glob("requirements-*.txt"), *GUEST.rglob("*.json")]
+    return [path for path in found if "__pycache__" not in path.parts]

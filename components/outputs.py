@@ -1,0 +1,63 @@
+"""What an update leaves behind: for people, and for the next update."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from components.announcement import cost
+from components.capture import Capture
+from components.facts import Facts
+from components.guards import Guards
+from components.lifecycle import Plan
+from components.machine import Machine
+from components.prior import Prior
+from components.rules import RDP_PORT
+from components.settings import Settings
+
+
+def stack_outputs(
+    plan: Plan, settings: Settings, facts: Facts, region: str, machine: Machine | None, captures: Sequence[Capture]
+) -> dict[str, pulumi.Input[Any]]:
+    """Prices are texts in CNY, "unknown" where they could not be looked up."""
+    prices = cost(plan, settings, facts, region)
+    outputs: dict[str, pulumi.Input[Any]] = {
+        "state": settings.state,
+        "zone": plan.zone,
+        "captures": [
+            {"generation": each.generation, "machineId": each.machine_id, "imageId": capture.image_id}
+            for each, capture in zip(plan.captures, captures, strict=True)
+        ],
+        "hourlyPrice": "unknown" if prices.hourly is None else f"{prices.hourly:.2f}",
+        "parkedMonthlyPrice": "unknown" if prices.parked_monthly is None else f"{prices.parked_monthly:.2f}",
+    }
+    if machine:
+        outputs |= {
+            "machineId": machine.instance_id,
+            "address": machine.address,
+            "demoUrl": pulumi.Output.concat("http://", machine.address, f":{settings.demo_port}"),
+            "rdpAddress": pulumi.Output.concat(machine.address, f":{RDP_PORT}"),
+            "demoUser": settings.demo_user,
+            "demoPassword": pulumi.Output.secret(settings.login_password(pulumi.get_stack())),
+        }
+    return outputs
+
+
+def end_stray(plan: Plan, prior: Prior, captures: Sequence[Capture], guards: Guards) -> pulumi.Output[bool]:
+    """Terminate the machine that a park leaves, where Pulumi's state may not hold it.
+
+    An update that was cut off can have launched a machine of which the state knows nothing: dropping it from the
+    program then deletes nothing, and it would go on costing money. The proof is demanded here as in the hook.
+    """
+    leaving = plan.leaving
+    if leaving is None or leaving.id == prior.machine_id or pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input(False)
+
+    async def end(_: Sequence[str]) -> bool:
+        await asyncio.to_thread(guards.end_machine, leaving.id)
+        return True
+
+    return pulumi.Output.all(*(capture.image_id for capture in captures)).apply(end)

@@ -1,0 +1,157 @@
+"""The stack `local` on the local cloud: the whole life for nothing. Behind `make up`, `park` and the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from tools.pulumi_engine import EngineError, ensure_engine
+
+ROOT = Path(__file__).parent.parent
+LOCAL = ROOT / ".local"
+STACK = "local"
+PORT = int(os.environ.get("CHATGLM_LOCAL_PORT", "8600"))
+#: How much faster than real time the local cloud lives; `make up SPEED=1` shows real waiting times.
+SPEED = os.environ.get("CHATGLM_LOCAL_SPEED", "120")
+OFFICIAL_PLUGIN = Path.home() / ".pulumi" / "plugins" / "resource-tencentcloud-v0.2.3"
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Rehearse the stack's life on the local cloud.")
+console = Console()
+
+
+def environment(engine: Path) -> dict[str, str]:
+    """What a Pulumi command needs to run the stack on the local cloud and nowhere else."""
+    keys = json.loads((LOCAL / "cloud" / "keys.json").read_text(encoding="utf-8"))
+    path = [str(Path(sys.executable).parent), str(engine)]
+    home = Path.home() / ".pulumi"
+    if not OFFICIAL_PLUGIN.exists():
+        # The stand-in is found by name on the PATH; where the official plug-in is installed, that one is used.
+        path.append(str(ROOT / "localcloud" / "plugin"))
+        home = LOCAL / "pulumi"
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([*path, os.environ["PATH"]]),
+        "PULUMI_HOME": str(home),
+        "PULUMI_BACKEND_URL": (LOCAL / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(LOCAL / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_RUN_PROGRAM": "true",  # a destroy runs the program, whose hooks guard the machine
+        "CHATGLM_PYTHON": sys.executable,
+        "HTTP_PROXY": f"http://127.0.0.1:{PORT}",
+        "TENCENTCLOUD_PROTOCOL": "HTTP",
+        "TENCENTCLOUD_SECRET_ID": keys["secretId"],
+        "TENCENTCLOUD_SECRET_KEY": keys["secretKey"],
+    }
+
+
+def pulumi(*arguments: str, stdin: str | None = None, quiet: bool = False) -> str:
+    """Run a Pulumi command on the stack; show its output, or return it when quiet. A failure ends the program."""
+    engine = ensure_engine()
+    command = [str(engine / "pulumi"), *arguments, "--non-interactive", "--cwd", str(ROOT)]
+    run = subprocess.run(
+        command, env=environment(engine), input=stdin, text=True, stdout=subprocess.PIPE if quiet else None, check=False
+    )
+    if run.returncode:
+        raise typer.Exit(run.returncode)
+    return run.stdout or ""
+
+
+def start_cloud() -> None:
+    data = str(LOCAL / "cloud")
+    command = [sys.executable, "-m", "localcloud", "start", "--port", str(PORT), "--data", data, "--speed", SPEED]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise typer.Exit(1)
+
+
+def prepare_stack() -> None:
+    """Make the stack with a password of its own, unless it is there."""
+    for folder in ("state", "pulumi"):
+        (LOCAL / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    passphrase = LOCAL / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    names = {stack["name"] for stack in json.loads(pulumi("stack", "ls", "--json", quiet=True))}
+    if STACK in names:
+        return
+    pulumi("stack", "init", STACK, quiet=True)
+    for key, value in {"tencentcloud:region": "ap-guangzhou", "chatglm:state": "running"}.items():
+        pulumi("config", "set", "--stack", STACK, key, value)
+    pulumi("config", "set", "--stack", STACK, "--path", "chatglm:operatorCidrs[0]", "127.0.0.1/32")
+    password = f"Rehearsal-{secrets.token_hex(8)}"
+    pulumi("config", "set", "--stack", STACK, "--secret", "chatglm:adminPassword", stdin=password)
+
+
+def update(state: str) -> None:
+    try:
+        ensure_engine()
+    except EngineError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(1) from None
+    start_cloud()
+    prepare_stack()
+    pulumi("config", "set", "--stack", STACK, "chatglm:state", state)
+    pulumi("up", "--stack", STACK, "--yes", "--skip-preview")
+    show_outputs()
+
+
+def show_outputs() -> None:
+    outputs = json.loads(pulumi("stack", "output", "--stack", STACK, "--json", quiet=True))
+    if "demoUrl" in outputs:
+        console.print(
+            f"\nDemo  演示:           {outputs['demoUrl']}  (user {outputs['demoUser']}; password: make password)"
+        )
+        console.print(f"Remote desktop 远程桌面: {outputs['rdpAddress']}  (Administrator)")
+        console.print(f"Price 价格:           {outputs['hourlyPrice']} CNY/h for machine and disk")
+    else:
+        console.print("\nParked 已停放: no machine, nothing is billed but the image.")
+    console.print(f"Parked 停放后:        at most {outputs['parkedMonthlyPrice']} CNY a month for the image")
+
+
+@app.command()
+def up() -> None:
+    """Bring the machine up, or back. Example: python -m tools.rehearsal up"""
+    update("running")
+
+
+@app.command()
+def park() -> None:
+    """Save the machine as an image and end it. Example: python -m tools.rehearsal park"""
+    update("parked")
+
+
+@app.command()
+def restore() -> None:
+    """Bring the machine back from its image. Example: python -m tools.rehearsal restore"""
+    update("running")
+
+
+@app.command()
+def destroy() -> None:
+    """Destroy the stack; the newest image stays if keepImage is true. Example: python -m tools.rehearsal destroy"""
+    start_cloud()
+    prepare_stack()
+    pulumi("destroy", "--stack", STACK, "--yes", "--skip-preview")
+
+
+@app.command()
+def password() -> None:
+    """Show the demo's password. Example: python -m tools.rehearsal password"""
+    console.print(pulumi("stack", "output", "--stack", STACK, "demoPassword", "--show-secrets", quiet=True).strip())
+
+
+@app.command()
+def down() -> None:
+    """Stop the local cloud; its state stays. Example: python -m tools.rehearsal down"""
+    subprocess.run([sys.executable, "-m", "localcloud", "stop", "--data", str(LOCAL / "cloud")], cwd=ROOT, check=False)
+
+
+if __name__ == "__main__":
+    app()
