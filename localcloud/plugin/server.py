@@ -81,7 +81,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         made = self._resource(request, context, "Check")
-        naming = Naming(_name(request.urn), request.randomSeed, request.autonaming.proposedName or None)
+        naming = Naming(_name(request.urn), request.randomSeed, request.autonaming.proposed_name or None)
         verdict = check(made.schema, decode(request.news, skip_nulls=True), decode(request.olds), naming)
         return provider_pb2.CheckResponse(
             inputs=self._encode(made, verdict.inputs),
