@@ -6,9 +6,11 @@ program below it. A lock whose processes are gone (the machine was switched off)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,17 @@ def claim(machine: Machine, *, kind: str, run: str) -> GpuTask:
             )
         _remove_stale(path)
     return task
+
+
+@contextlib.contextmanager
+def claimed(machine: Machine, *, kind: str, run: str) -> Iterator[GpuTask]:
+    """Hold the GPU while a task is prepared and handed over; it is given back when that fails."""
+    task = claim(machine, kind=kind, run=run)
+    try:
+        yield task
+    except BaseException:
+        release(machine, task.token)
+        raise
 
 
 def take_over(machine: Machine, token: str, child: Identity | None = None) -> GpuTask:

@@ -90,6 +90,7 @@ class Run:
         self.log = folder / "train.log"
         self.progress_file = folder / "progress.json"
         self.stop_file = folder / "stop"
+        self.save_file = folder / "save"
         self.output = folder / "output"
         self.evaluation = folder / "evaluation"
 

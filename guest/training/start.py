@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from guest.errors import GuestError
 from guest.training import dataset, demo, gpu_task, process, runs, tokens
 from guest.training import options as training_options
+from guest.training.checkpoints import Checkpoint
+from guest.training.evaluate import Evaluation
 from guest.training.files import write_json
 from guest.training.machine import Machine
 from guest.training.options import TrainOptions
@@ -25,30 +27,27 @@ POLL_SECONDS = 1.0
 
 
 def start_new(machine: Machine, given: Options, wanted: TrainOptions) -> dict[str, Any]:
+    """Check the data, make the run's folder and start training."""
     path = Path(given["dataset"])
     dev = Path(given["dev"]) if "dev" in given else None
     name = given.get("name") or _default_name(path)
     runs.check_name(name)
     reports = [check_data(machine, one, wanted) for one in (path, dev) if one is not None]
     _raise_together(reports)
-    claimed = gpu_task.claim(machine, kind="train", run=name)
-    try:
-        record = Record(
-            name=name,
-            options=wanted,
-            train=_data_file(reports[0]),
-            dev=_data_file(reports[1]) if dev is not None else None,
-            created=runs.now(),
-            rehearsal=machine.is_rehearsal,
-        )
+    record = Record(
+        name=name,
+        options=wanted,
+        train=_data_file(reports[0]),
+        dev=_data_file(reports[1]) if dev is not None else None,
+        created=runs.now(),
+        rehearsal=machine.is_rehearsal,
+    )
+    with gpu_task.claimed(machine, kind="train", run=name) as claimed:
         run = runs.create_run(machine.runs, record)
         dataset.write_clean(path, wanted.columns, run.train_file)
         if dev is not None:
             dataset.write_clean(dev, wanted.columns, run.dev_file)
-    except BaseException:
-        gpu_task.release(machine, claimed.token)
-        raise
-    _start_training(machine, claimed, run, wanted, resume_from=None)
+        _start_training(machine, claimed, run, wanted, checkpoint=None)
     return {
         "run": name,
         "state": runs.RUNNING,
@@ -60,96 +59,115 @@ def start_new(machine: Machine, given: Options, wanted: TrainOptions) -> dict[st
 
 
 def resume(machine: Machine, run: Run, changes: Options) -> dict[str, Any]:
+    """Go on with a run from its newest complete checkpoint, or from the beginning where it has none."""
     wanted = training_options.change_options(run.record.options, changes)
-    claimed = gpu_task.claim(machine, kind="train", run=run.name)
-    try:
+    with gpu_task.claimed(machine, kind="train", run=run.name) as claimed:
         checkpoint = run.newest_complete()
-        if checkpoint is not None and checkpoint.step >= wanted.max_steps:
+        # A machine that vanished after the last checkpoint still owes the metrics.
+        owes_metrics = run.record.state != runs.FINISHED
+        if checkpoint is not None and checkpoint.step >= wanted.max_steps and not owes_metrics:
             raise GuestError(
                 f"Run {run.name} has done its {wanted.max_steps} steps.",
                 f"Deploy it, or raise max_steps above {checkpoint.step} to go on.",
             )
         aside = run.set_broken_aside()
         run.update(options=wanted)
-    except BaseException:
-        gpu_task.release(machine, claimed.token)
-        raise
-    resume_from = None if checkpoint is None else checkpoint.path
-    step = 0 if checkpoint is None else checkpoint.step
-    _start_training(machine, claimed, run, wanted, resume_from=resume_from, step=step)
+        _start_training(machine, claimed, run, wanted, checkpoint=checkpoint)
     return {
         "run": run.name,
         "state": runs.RUNNING,
-        "resumedFrom": step,
+        "resumedFrom": 0 if checkpoint is None else checkpoint.step,
         "rehearsal": machine.is_rehearsal,
         "setAside": aside,
     }
 
 
 def _start_training(
-    machine: Machine,
-    claimed: gpu_task.GpuTask,
-    run: Run,
-    wanted: TrainOptions,
-    *,
-    resume_from: Path | None,
-    step: int = 0,
+    machine: Machine, claimed: gpu_task.GpuTask, run: Run, wanted: TrainOptions, *, checkpoint: Checkpoint | None
 ) -> None:
-    try:
-        arguments = training_options.train_arguments(
-            wanted, model=machine.model, train_file=run.train_file, output=run.output, resume_from=resume_from
+    arguments = training_options.train_arguments(
+        wanted,
+        model=machine.model,
+        train_file=run.train_file,
+        output=run.output,
+        resume_from=None if checkpoint is None else checkpoint.path,
+    )
+    training_options.write_arguments(run.arguments_file, arguments)
+    run.save_file.unlink(missing_ok=True)
+    start_job(
+        machine,
+        run,
+        Job(
+            **_common(machine, claimed),
+            arguments_file=str(run.arguments_file),
+            log=str(run.log),
+            progress=str(run.progress_file),
+            result=str(run.file),
+            total=wanted.max_steps,
+            resumed_from=0 if checkpoint is None else checkpoint.step,
+        ),
+        claimed,
+    )
+
+
+def start_evaluation(machine: Machine, run: Run, checkpoint: Checkpoint, samples: int | None) -> None:
+    """Start predicting on the run's dev set; what an earlier evaluation of the checkpoint wrote is replaced."""
+    files = Evaluation(run, checkpoint.name)
+    arguments = training_options.predict_arguments(
+        run.record.options,
+        model=machine.model,
+        test_file=run.dev_file,
+        output=files.folder,
+        checkpoint=checkpoint.path,
+        samples=samples,
+    )
+    with gpu_task.claimed(machine, kind="evaluate", run=run.name) as claimed:
+        for old in (files.metrics, files.predictions, files.progress):
+            old.unlink(missing_ok=True)
+        training_options.write_arguments(files.arguments_file, arguments)
+        start_job(
+            machine,
+            run,
+            Job(
+                **_common(machine, claimed),
+                arguments_file=str(files.arguments_file),
+                log=str(files.log),
+                progress=str(files.progress),
+                result=str(files.result),
+            ),
+            claimed,
         )
-        training_options.write_arguments(run.arguments_file, arguments)
-        for leftover in (run.stop_file, run.folder / "save"):
-            leftover.unlink(missing_ok=True)
-        restart = stop_demo(machine)
-    except BaseException:
-        gpu_task.release(machine, claimed.token)
-        raise
-    job = describe_job(machine, claimed, run, restart_demo=restart)
-    job |= {
-        "arguments_file": str(run.arguments_file),
-        "log": str(run.log),
-        "progress": str(run.progress_file),
-        "result": str(run.file),
-        "total": wanted.max_steps,
-        "resumed_from": step,
-    }
-    start_job(machine, claimed, run, job)
 
 
-def describe_job(machine: Machine, claimed: gpu_task.GpuTask, run: Run, *, restart_demo: bool) -> dict[str, Any]:
+def start_job(machine: Machine, run: Run, job: Job, claimed: gpu_task.GpuTask) -> None:
+    """Stop the demo, start the supervisor, and return when it has taken over."""
+    job_file, log = run.folder / "job.json", run.folder / "supervisor.log"
+    run.stop_file.unlink(missing_ok=True)
+    restart_demo = _stop_demo(machine)
+    write_json(job_file, asdict(replace(job, restart_demo=restart_demo)))
+    process.start_detached(
+        ["-m", "guest.training.supervise", str(job_file)],
+        # The folder that holds the package `guest`, so that the program finds it whatever the current one is.
+        directory=Path(__file__).resolve().parents[2],
+        log=log,
+    )
+    if not gpu_task.wait_for_handover(machine, claimed):
+        raise GuestError(f"The task for run {run.name} did not start.", f"See {log} on the machine.")
+
+
+def _common(machine: Machine, claimed: gpu_task.GpuTask) -> dict[str, Any]:
     return {
         "kind": claimed.kind,
         "token": claimed.token,
         "root": str(machine.root),
         "source": str(machine.source),
         "model": str(machine.model),
-        "run": run.name,
-        "restart_demo": restart_demo,
+        "run": claimed.run,
         "poll_seconds": POLL_SECONDS,
     }
 
 
-def start_job(machine: Machine, claimed: gpu_task.GpuTask, run: Run, job: dict[str, Any]) -> None:
-    job_file = run.folder / "job.json"
-    log = run.folder / "supervisor.log"
-    try:
-        write_json(job_file, asdict(Job(**job)))
-        process.start_detached(
-            ["-m", "guest.training.supervise", str(job_file)],
-            # The folder that holds the package `guest`, so that the program finds it whatever the current one is.
-            directory=Path(__file__).resolve().parents[2],
-            log=log,
-        )
-        if not gpu_task.wait_for_handover(machine, claimed):
-            raise GuestError(f"The task for run {run.name} did not start.", f"See {log} on the machine.")
-    except BaseException:
-        gpu_task.release(machine, claimed.token)
-        raise
-
-
-def stop_demo(machine: Machine) -> bool:
+def _stop_demo(machine: Machine) -> bool:
     """Stop the demo, since the GPU does not hold both, and return whether it ran."""
     controlled = demo.control(machine)
     was_running = controlled.is_running()
@@ -159,6 +177,7 @@ def stop_demo(machine: Machine) -> bool:
 
 
 def check_data(machine: Machine, path: Path, wanted: TrainOptions) -> dataset.Report:
+    """Check a data set against the options, with the model's tokenizer where it is there."""
     return dataset.check(
         path,
         wanted.columns,

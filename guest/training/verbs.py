@@ -86,7 +86,7 @@ def save_now(options: Options) -> dict[str, Any]:
     task = gpu_task.current(machine)
     if task is None or task.kind != "train":
         return {"asked": None}
-    (machine.runs / task.run / "save").touch()
+    Run(machine.runs / task.run).save_file.touch()
     return {"asked": task.run}
 
 
@@ -139,33 +139,7 @@ def start_evaluation(options: Options) -> dict[str, Any]:
     if record.dev is None:
         raise GuestError(f"Run {run.name} has no dev set.", "Start a run with dev to be able to evaluate it.")
     checkpoint = run.checkpoint(given.get("checkpoint"))
-    files = evaluate.Evaluation(run, checkpoint.name)
-    claimed = gpu_task.claim(machine, kind="evaluate", run=run.name)
-    try:
-        files.folder.mkdir(parents=True, exist_ok=True)
-        for old in (files.metrics, files.predictions, files.progress):
-            old.unlink(missing_ok=True)
-        arguments = training_options.predict_arguments(
-            record.options,
-            model=machine.model,
-            test_file=run.dev_file,
-            output=files.folder,
-            checkpoint=checkpoint.path,
-            samples=samples,
-        )
-        training_options.write_arguments(files.arguments_file, arguments)
-        restart = start.stop_demo(machine)
-    except BaseException:
-        gpu_task.release(machine, claimed.token)
-        raise
-    job = start.describe_job(machine, claimed, run, restart_demo=restart)
-    job |= {
-        "arguments_file": str(files.arguments_file),
-        "log": str(files.log),
-        "progress": str(files.progress),
-        "result": str(files.result),
-    }
-    start.start_job(machine, claimed, run, job)
+    start.start_evaluation(machine, run, checkpoint, samples)
     return {"run": run.name, "checkpoint": checkpoint.name, "state": runs.RUNNING, "samples": samples}
 
 

@@ -1,0 +1,16 @@
+"""Plays `transformers.trainer_callback.DefaultFlowCallback`, which decides after a step whether to log, save and stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class DefaultFlowCallback:
+    """Asked by the trainer at the end of every step."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Set what is due in `control` and return it."""
+        control.should_log = state.global_step % args.logging_steps == 0
+        control.should_save = state.global_step % args.save_steps == 0
+        control.should_training_stop = state.global_step >= state.max_steps
+        return control
