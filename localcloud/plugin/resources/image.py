@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from localcloud.plugin import tags
 from localcloud.plugin.api import Api, ApiError, NotYet, OperationError
 from localcloud.plugin.encoding import Properties
@@ -29,6 +31,7 @@ class Image(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write(
             "cvm",
@@ -45,10 +48,12 @@ class Image(Resource):
         )
         return str(answer["ImageId"])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         tags.replace(api, "cvm", "image", identifier, None, wanted["tags"])
         _wait_until_normal(api, identifier)
 
+    @override
     def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         image = _wait_until_normal(api, identifier)
         read = {
@@ -61,6 +66,7 @@ class Image(Resource):
             said["snapshotIds"] = [snapshot["SnapshotId"] for snapshot in image["SnapshotSet"]]
         return {**said, "tags": tags.describe(api, "cvm", "image", identifier)}
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         if changed & {"imageName", "imageDescription", "imageFamily"}:
             api.write(
@@ -73,7 +79,8 @@ class Image(Resource):
             )
         tags.replace(api, "cvm", "image", identifier, old.get("tags"), new["tags"])
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         api.write("cvm", "DeleteImages", ImageIds=[identifier])
         api.poll(api.patience.read_window * _DELETE_WINDOWS, lambda: _raise_while_there(api, identifier))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import INTERNAL_ERROR, Api, ApiError, NotYet, OperationError, without_nones
 from localcloud.plugin.encoding import Properties
@@ -128,15 +130,18 @@ class Instance(Resource):
     schema = resource_schema("tencentcloud:Instance/instance:Instance", _TRAITS)
     create_timeout_seconds = 15 * 60
 
+    @override
     def forces_replacement(self, name: str, wanted: Properties) -> bool:
         return name in ("userData", "userDataRaw") and bool(wanted.get("userDataReplaceOnChange"))
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write("cvm", "RunInstances", also=_RETRYABLE_AT_LAUNCH, **launch_request(wanted))
         if not answer.get("InstanceIdSet"):
             raise OperationError("instance id is nil")
         return str(answer["InstanceIdSet"][0])
 
+    @override
     def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         api.retried(timeout_seconds, lambda: _raise_until_running(api, identifier), INTERNAL_ERROR)
         if wanted["tags"]:
@@ -144,6 +149,7 @@ class Instance(Resource):
         if wanted["runningFlag"] is False:
             instance_update.stop(api, identifier, wanted)
 
+    @override
     def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         machine = api.retried(api.patience.read_window, lambda: _raise_while_operating(api, identifier), INTERNAL_ERROR)
         if machine is None or machine["InstanceState"] == "LAUNCH_FAILED":
@@ -159,9 +165,11 @@ class Instance(Resource):
         read |= user_data(api, identifier)
         return read
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         instance_update.update(api, identifier, old, new, changed)
 
+    @override
     def delete(self, api: Api, identifier: str, state: Properties) -> None:
         machine = describe(api, identifier)
         release = state.get("releaseAddress") or None

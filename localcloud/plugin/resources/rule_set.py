@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from localcloud.plugin import rules
 from localcloud.plugin.api import Api, ApiError, OperationError
 from localcloud.plugin.encoding import Properties
@@ -27,6 +29,7 @@ class RuleSet(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         identifier = str(wanted["securityGroupId"])
         api.write(
@@ -37,7 +40,8 @@ class RuleSet(Resource):
         )
         return identifier
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         try:
             answer = api.read("vpc", "DescribeSecurityGroupPolicies", SecurityGroupId=identifier)
         except ApiError as error:
@@ -52,6 +56,7 @@ class RuleSet(Resource):
                 read[name] = [_rule(policy) for policy in policies[key]]
         return read
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         if not changed & {"ingresses", "egresses"}:
             return
@@ -77,7 +82,8 @@ class RuleSet(Resource):
             SortPolicys=True,
         )
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         api.write(
             "vpc", "ModifySecurityGroupPolicies", SecurityGroupId=identifier, SecurityGroupPolicySet={"Version": "0"}
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import Api, ApiError, NotYet
 from localcloud.plugin.encoding import Properties
@@ -23,6 +25,7 @@ class SecurityGroup(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write(
             "vpc",
@@ -34,10 +37,12 @@ class SecurityGroup(Resource):
         )
         return str(answer["SecurityGroup"]["SecurityGroupId"])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         tags.replace(api, "cvm", "sg", identifier, None, wanted["tags"])
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         try:
             groups = api.read("vpc", "DescribeSecurityGroups", SecurityGroupIds=[identifier])["SecurityGroupSet"]
         except ApiError as error:
@@ -53,6 +58,7 @@ class SecurityGroup(Resource):
             "tags": tags.describe(api, "cvm", "sg", identifier),
         }
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         if changed & {"name", "description"}:
             api.write(
@@ -64,7 +70,8 @@ class SecurityGroup(Resource):
             )
         tags.replace(api, "cvm", "sg", identifier, old.get("tags"), new["tags"])
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         api.poll(api.patience.read_window, lambda: _raise_while_used(api, identifier))
         api.poll(api.patience.read_window, lambda: _delete(api, identifier))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import INTERNAL_ERROR, Api, NotYet, OperationError
 from localcloud.plugin.encoding import Properties
@@ -35,6 +37,7 @@ class Snapshot(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write(
             "cbs",
@@ -46,7 +49,8 @@ class Snapshot(Resource):
         )
         return str(answer["SnapshotId"])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         def raise_until_normal() -> None:
             snapshot = _describe(api, identifier)
             if snapshot is None:
@@ -60,19 +64,22 @@ class Snapshot(Resource):
         api.retried(_CREATION_WINDOWS * api.patience.read_window, raise_until_normal)
         tags.replace(api, "cvm", "snapshot", identifier, None, wanted["tags"])
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         snapshot = api.retried(api.patience.read_window, lambda: _describe(api, identifier))
         if snapshot is None:
             return None
         read: Properties = {name: snapshot[key] for name, key in _READ.items() if snapshot.get(key) is not None}
         return {**read, "tags": tags.describe(api, "cvm", "snapshot", identifier)}
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         if "snapshotName" in changed:
             api.write("cbs", "ModifySnapshotAttribute", SnapshotId=identifier, SnapshotName=new["snapshotName"])
         tags.replace(api, "cvm", "snapshot", identifier, old.get("tags"), new["tags"])
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         api.write("cbs", "DeleteSnapshots", SnapshotIds=[identifier])
 
 

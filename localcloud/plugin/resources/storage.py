@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import INTERNAL_ERROR, Api, NotYet, OperationError
 from localcloud.plugin.encoding import Properties
@@ -41,6 +43,7 @@ class Storage(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         if wanted["chargeType"] == _PREPAID and wanted["prepaidPeriod"] is None:
             raise OperationError("CBS instance charge type prepaid period can not be empty when charge type is PREPAID")
@@ -66,7 +69,8 @@ class Storage(Resource):
             raise OperationError("storage id is nil")
         return str(answer["DiskIdSet"][0])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         def raise_until_there() -> None:
             if describe_disk(api, identifier) is None:
                 raise NotYet("storage is still creating...")
@@ -75,7 +79,8 @@ class Storage(Resource):
         if wanted["diskBackupQuota"]:
             _set_backup_quota(api, identifier, wanted)
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         disk = api.retried(api.patience.read_window, lambda: describe_disk(api, identifier))
         if disk is None:
             return None
@@ -99,6 +104,7 @@ class Storage(Resource):
                 read[name] = disk[key]
         return {**read, "tags": tags.describe(api, "cvm", "volume", identifier)}
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         charge_changed = "chargeType" in changed
         if "prepaidPeriod" in changed and not charge_changed and new["chargeType"] == _PREPAID:
@@ -123,6 +129,7 @@ class Storage(Resource):
             flag = new["prepaidRenewFlag"]
             api.call("cbs", "ModifyDisksRenewFlag", DiskIds=[identifier], RenewFlag=flag)
 
+    @override
     def delete(self, api: Api, identifier: str, state: Properties) -> None:
         api.write("cbs", "TerminateDisks", also=[INTERNAL_ERROR], DiskIds=[identifier])
         window = 2 * api.patience.read_window

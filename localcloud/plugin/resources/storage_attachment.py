@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from localcloud.plugin.api import Api, ApiError, NotYet, OperationError
 from localcloud.plugin.encoding import Properties
 from localcloud.plugin.resources.disk_calls import describe_disk
@@ -12,6 +14,7 @@ from localcloud.plugin.schema import Traits, resource_schema
 class StorageAttachment(Resource):
     schema = resource_schema("tencentcloud:Cbs/storageAttachment:StorageAttachment", Traits())
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         identifier = str(wanted["storageId"])
 
@@ -26,7 +29,8 @@ class StorageAttachment(Resource):
         api.retried(api.patience.write_window, attach)
         return identifier
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         def raise_until_attached() -> None:
             disk = describe_disk(api, identifier)
             if disk is None:
@@ -39,16 +43,19 @@ class StorageAttachment(Resource):
 
         api.retried(3 * api.patience.read_window, raise_until_attached)
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         disk = api.retried(api.patience.read_window, lambda: describe_disk(api, identifier))
         if disk is None or not disk.get("Attached"):
             return None
         return {"storageId": disk["DiskId"], "instanceId": disk["InstanceId"]}
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         raise OperationError("an attachment cannot change: every property of it replaces it")
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         disk = api.retried(api.patience.read_window, lambda: describe_disk(api, identifier))
         if disk is None or not disk.get("Attached"):
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import Api
 from localcloud.plugin.encoding import Properties
@@ -21,6 +23,7 @@ class Subnet(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write(
             "vpc",
@@ -34,13 +37,15 @@ class Subnet(Resource):
         )
         return str(answer["Subnet"]["SubnetId"])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         _modify(api, identifier, wanted)
         if wanted["routeTableId"]:
             _route(api, identifier, wanted["routeTableId"])
         tags.replace(api, "vpc", "subnet", identifier, None, wanted["tags"])
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         subnet = find_one(api, "DescribeSubnets", "SubnetSet", "subnet-id", identifier)
         if subnet is None:
             return None
@@ -58,13 +63,15 @@ class Subnet(Resource):
             "tags": tags.describe(api, "vpc", "subnet", identifier),
         }
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         _modify(api, identifier, new)
         if "routeTableId" in changed:
             _route(api, identifier, new["routeTableId"])
         tags.replace(api, "vpc", "subnet", identifier, old.get("tags"), new["tags"])
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         delete_patiently(api, "DeleteSubnet", SubnetId=identifier)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from localcloud.plugin import rules, tags
 from localcloud.plugin.api import Api, ApiError, NotYet, OperationError
 from localcloud.plugin.encoding import Properties
@@ -26,6 +28,7 @@ class Vpc(Resource):
         ),
     )
 
+    @override
     def create(self, api: Api, wanted: Properties) -> str:
         answer = api.write(
             "vpc",
@@ -38,11 +41,13 @@ class Vpc(Resource):
         )
         return str(answer["Vpc"]["VpcId"])
 
-    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:  # noqa: ARG002
+    @override
+    def finish_creation(self, api: Api, identifier: str, wanted: Properties, timeout_seconds: float) -> None:
         if wanted["assistantCidrs"]:
             api.write("vpc", "CreateAssistantCidr", VpcId=identifier, CidrBlocks=wanted["assistantCidrs"])
 
-    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+    @override
+    def read(self, api: Api, identifier: str, state: Properties) -> Properties | None:
         vpc = find_one(api, "DescribeVpcs", "VpcSet", "vpc-id", identifier)
         if vpc is None:
             return None
@@ -63,6 +68,7 @@ class Vpc(Resource):
         main_table = _main_route_table(api, identifier)
         return read if main_table is None else {**read, "defaultRouteTableId": main_table}
 
+    @override
     def update(self, api: Api, identifier: str, old: Properties, new: Properties, changed: frozenset[str]) -> None:
         api.write(
             "vpc",
@@ -83,7 +89,8 @@ class Vpc(Resource):
             )
         tags.replace(api, "vpc", "vpc", identifier, old.get("tags"), new["tags"])
 
-    def delete(self, api: Api, identifier: str, state: Properties) -> None:  # noqa: ARG002
+    @override
+    def delete(self, api: Api, identifier: str, state: Properties) -> None:
         delete_patiently(api, "DeleteVpc", VpcId=identifier)
 
 
