@@ -12,7 +12,8 @@ from guest.rehearsal.console import say
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>ChatGLM (rehearsal)</title>
 <h1>ChatGLM (rehearsal)</h1><p>No model is loaded here: answers are simulated. Serving: {model}.</p>
-<form onsubmit="ask(this.q.value); return false"><input name="q" size="60"><button>Submit</button></form><pre id="a"></pre>
+<form onsubmit="ask(this.q.value); return false"><input name="q" size="60"><button>Submit</button></form>
+<pre id="a"></pre>
 <script>async function ask(q) {{
   const r = await fetch("run/predict", {{method: "POST", body: JSON.stringify({{fn_index: 0, data: [q]}})}});
   document.getElementById("a").textContent = (await r.json()).data[0].at(-1)[1];
@@ -45,7 +46,7 @@ def serve(model: str) -> None:
             said = {"data": [[[question, answer(question, model)]]], "is_generating": False}
             self._send(200, "application/json", json.dumps(said, ensure_ascii=False))
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: ARG002
             return
 
         def _send(self, status: int, kind: str, text: str) -> None:

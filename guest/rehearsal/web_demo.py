@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from guest.rehearsal.page import serve  # noqa: E402
+from guest.rehearsal.page import serve
 
 if __name__ == "__main__":
     serve("base model")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from guest.rehearsal.arguments import Arguments, parse  # noqa: E402
-from guest.rehearsal.console import Bar, log, say  # noqa: E402
-from guest.rehearsal.prediction import predict  # noqa: E402
-from guest.rehearsal.prefix import load_prefix  # noqa: E402
-from guest.rehearsal.training import train  # noqa: E402
+from guest.rehearsal.arguments import Arguments, parse
+from guest.rehearsal.console import Bar, log, say
+from guest.rehearsal.prediction import predict
+from guest.rehearsal.prefix import load_prefix
+from guest.rehearsal.training import train
 
 
 def main() -> None:

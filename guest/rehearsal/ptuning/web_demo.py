@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from guest.rehearsal.arguments import ModelArguments, parse  # noqa: E402
-from guest.rehearsal.page import serve  # noqa: E402
-from guest.rehearsal.prefix import load_prefix  # noqa: E402
+from guest.rehearsal.arguments import ModelArguments, parse
+from guest.rehearsal.page import serve
+from guest.rehearsal.prefix import load_prefix
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Plays `transformers.trainer_callback.DefaultFlowCallback`, which decides after a step whether to log, save and stop."""
+"""Plays `transformers.trainer_callback.DefaultFlowCallback`: after a step, whether to log, to save, and to stop."""
 
 from __future__ import annotations
 
