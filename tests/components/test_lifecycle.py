@@ -1,0 +1,410 @@
+"""The plan: one table of cases, and the rules behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.facts import DiskOffer, Facts, Image, Instance, Offer
+from components.lifecycle import Action, PlanError, plan
+from components.prior import Prior, Taken
+from components.settings import Settings
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+REGION = "ap-guangzhou"
+ZONE, OTHER_ZONE = "ap-guangzhou-3", "ap-guangzhou-4"
+MACHINE = Instance("ins-1", "RUNNING", ZONE, "img-public", "20260102-110000", NOW - timedelta(hours=1))
+OLD = Image("img-old", "chatglm-dev-1-ins-0", "NORMAL", NOW - timedelta(days=3), 75, "ins-0", 1)
+OLDER = Image("img-older", "chatglm-dev-0-ins-9", "NORMAL", NOW - timedelta(days=9), 75, "ins-9", 0)
+FRESH = Image("img-fresh", "chatglm-dev-2-ins-1", "NORMAL", NOW - timedelta(minutes=9), 75, "ins-1", 2)
+HELD = Taken(1, "img-old", "ins-0")
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(**{"adminPassword": "Correct-Horse-7", "zones": (ZONE, OTHER_ZONE), **changes})
+
+
+def facts(**changes: Any) -> Facts:
+    offers = tuple(Offer(zone, "GN7.2XLARGE32", True, Decimal("1.65")) for zone in (ZONE, OTHER_ZONE))
+    known = Facts(NOW, (), (), offers, DiskOffer(ZONE, 50, 2048, 1, Decimal("0.19")), "img-public")
+    return replace(known, **changes)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is asked, what was, what is; and the plan in short: action, image, captures declared, images retired."""
+
+    about: str
+    settings: Settings
+    prior: Prior
+    facts: Facts
+    action: Action
+    machine: str | None = None  # id of the living machine, or the image that a new one starts from
+    captures: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    refusal: str = ""
+    note: str = ""
+
+
+PARKED, RUNNING = settings(state="parked"), settings()
+CASES = [
+    Case("fresh", RUNNING, Prior(), facts(), Action.LAUNCH, "img-public"),
+    Case(
+        "running stays",
+        RUNNING,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,)),
+        Action.KEEP,
+        "ins-1",
+    ),
+    Case(
+        "a living machine keeps its zone though another is asked for",
+        settings(zones=[OTHER_ZONE]),
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,)),
+        Action.KEEP,
+        "ins-1",
+    ),
+    Case(
+        "park",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,)),
+        Action.PARK,
+        captures=("capture-1 of ins-1",),
+    ),
+    Case(
+        "second park: a new generation, and the older image retires",
+        PARKED,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(MACHINE,), images=(OLD,)),
+        Action.PARK,
+        captures=("capture-2 of ins-1",),
+        retired=("img-old",),
+    ),
+    Case(
+        "second park with keepImages 2: both stay",
+        settings(state="parked", keepImages=2),
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(MACHINE,), images=(OLD,)),
+        Action.PARK,
+        captures=("img-old", "capture-2 of ins-1"),
+    ),
+    Case(
+        "a park retires images that the state never held, too",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(OLD, OLDER)),
+        Action.PARK,
+        captures=("capture-2 of ins-1",),
+        retired=("img-old", "img-older"),
+    ),
+    Case(
+        "park again after a park that failed behind its capture: the image is used, none is made",
+        PARKED,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(MACHINE,), images=(OLD, FRESH)),
+        Action.PARK,
+        retired=("img-old",),
+        note="img-fresh",
+    ),
+    Case(
+        "park again while an image whose answer was lost is being made",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, state="CREATING"),)),
+        Action.PARK,
+        note="is used, none is made",
+    ),
+    Case(
+        "an image of the machine that is days old is not its last state",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, created=NOW - timedelta(days=1)),)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+        retired=("img-fresh",),
+    ),
+    Case(
+        "a failed image does not count",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, state="CREATEFAILED"),)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+    ),
+    Case(
+        "parked stays parked",
+        PARKED,
+        Prior("", ZONE, (HELD,)),
+        facts(images=(OLD,)),
+        Action.STAY_PARKED,
+        captures=("img-old",),
+    ),
+    Case(
+        "restore",
+        RUNNING,
+        Prior("", ZONE, (HELD,)),
+        facts(images=(OLD,)),
+        Action.RESTORE,
+        "img-old",
+        captures=("img-old",),
+    ),
+    Case(
+        "reclaimed while running, with an image",
+        RUNNING,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(images=(OLD,)),
+        Action.RESTORE,
+        "img-old",
+        captures=("img-old",),
+        note="its last image is 3 days old",
+    ),
+    Case(
+        "reclaimed while running, without an image",
+        RUNNING,
+        Prior("ins-1", ZONE),
+        facts(),
+        Action.LAUNCH,
+        "img-public",
+        note="there is no image of it",
+    ),
+    Case(
+        "a machine that is ending counts as gone",
+        RUNNING,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(replace(MACHINE, state="TERMINATING"),), images=(OLD,)),
+        Action.RESTORE,
+        "img-old",
+        captures=("img-old",),
+    ),
+    Case(
+        "reclaimed, then asked to park: the last image stays, and it is said",
+        PARKED,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(images=(OLD,)),
+        Action.STAY_PARKED,
+        captures=("img-old",),
+        note="there is nothing to capture",
+    ),
+    Case(
+        "kept image after a destroy: restored by id, not declared",
+        RUNNING,
+        Prior(),
+        facts(images=(OLD,)),
+        Action.RESTORE,
+        "img-old",
+    ),
+    Case(
+        "the newest of several images is restored",
+        RUNNING,
+        Prior(),
+        facts(images=(OLDER, OLD)),
+        Action.RESTORE,
+        "img-old",
+    ),
+    Case(
+        "restoreImageId wins",
+        settings(restoreImageId="img-older"),
+        Prior("", ZONE, (HELD,)),
+        facts(images=(OLD, OLDER), named_image=OLDER),
+        Action.RESTORE,
+        "img-older",
+        captures=("img-old",),
+    ),
+    Case(
+        "restoreImageId that does not exist",
+        settings(restoreImageId="img-gone"),
+        Prior("", ZONE, (HELD,)),
+        facts(images=(OLD,)),
+        Action.LAUNCH,
+        "img-public",
+        captures=("img-old",),
+        refusal="no such image",
+    ),
+    Case(
+        "image deleted by hand, asked to restore: refused, with two ways on",
+        RUNNING,
+        Prior("", ZONE, (HELD,)),
+        facts(),
+        Action.LAUNCH,
+        "img-public",
+        refusal="chatglm:restoreImageId",
+        note="deleted outside Pulumi",
+    ),
+    Case(
+        "image deleted by hand, and the work given up in words",
+        settings(discard=True),
+        Prior("", ZONE, (HELD,)),
+        facts(),
+        Action.LAUNCH,
+        "img-public",
+    ),
+    Case(
+        "image deleted by hand while the machine runs: it is forgotten",
+        RUNNING,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(MACHINE,)),
+        Action.KEEP,
+        "ins-1",
+        note="img-old (capture 1) was deleted outside Pulumi",
+    ),
+    Case(
+        "a disk smaller than the image",
+        settings(systemDiskGb=60),
+        Prior(),
+        facts(images=(OLD,)),
+        Action.RESTORE,
+        "img-old",
+        refusal="needs 75 GB",
+    ),
+    Case(
+        "a disk size that the zone does not take",
+        settings(systemDiskGb=75),
+        Prior(),
+        facts(disk=DiskOffer(ZONE, 50, 500, 10)),
+        Action.LAUNCH,
+        "img-public",
+        refusal="steps of 10",
+    ),
+    Case(
+        "no public image matches",
+        RUNNING,
+        Prior(),
+        facts(public_image_id=None),
+        Action.LAUNCH,
+        "",
+        refusal="chatglm:imageName",
+    ),
+    Case(
+        "a machine launched by an update that never learned of it is adopted",
+        RUNNING,
+        Prior(),
+        facts(instances=(MACHINE,)),
+        Action.KEEP,
+        "ins-1",
+    ),
+    Case(
+        "a second machine with the stack's tags is named",
+        RUNNING,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE, replace(MACHINE, id="ins-2", created=NOW))),
+        Action.KEEP,
+        "ins-1",
+        note="ins-2",
+    ),
+    Case(
+        "without a look at the cloud a restore trusts the outputs",
+        RUNNING,
+        Prior("", ZONE, (HELD,)),
+        Facts(NOW, unknown={"everything": "no keys"}),
+        Action.RESTORE,
+        "img-old",
+        captures=("img-old",),
+    ),
+    Case(
+        "without a look at the cloud a fresh stack still has a plan",
+        RUNNING,
+        Prior(),
+        Facts(NOW, unknown={"everything": "no keys"}),
+        Action.LAUNCH,
+        "",
+    ),
+    Case(
+        "without a look at the cloud a park trusts the outputs",
+        PARKED,
+        Prior("ins-1", ZONE, (HELD,)),
+        Facts(NOW, unknown={"everything": "no keys"}),
+        Action.PARK,
+        captures=("capture-2 of ins-1",),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.about)
+def test_plan(case: Case) -> None:
+    made = plan(case.settings, case.prior, case.facts, REGION)
+    machine = made.machine and (made.machine.living.id if made.machine.living else made.machine.image_id)
+    captures = tuple(c.image_id or f"{c.name} of {c.machine_id}" for c in made.captures)
+    assert (made.action, machine, captures) == (case.action, case.machine, case.captures)
+    assert tuple(sorted(image.id for image in made.retired)) == tuple(sorted(case.retired))
+    assert case.refusal in made.refusal
+    assert bool(made.refusal) == bool(case.refusal)
+    assert case.note in " ".join(made.notes)
+
+
+def test_park_without_a_machine_or_an_image_is_a_clear_error() -> None:
+    with pytest.raises(PlanError, match="neither a machine to park nor an image"):
+        plan(PARKED, Prior(), facts(), REGION)
+
+
+def test_parked_with_its_only_image_deleted_by_hand_says_what_to_do() -> None:
+    with pytest.raises(PlanError, match="restoreImageId"):
+        plan(PARKED, Prior("", ZONE, (HELD,)), facts(), REGION)
+
+
+def test_a_stack_that_lost_everything_can_still_be_destroyed_by_a_word() -> None:
+    assert plan(settings(state="parked", discard=True), Prior(), facts(), REGION).action is Action.STAY_PARKED
+
+
+def test_the_next_zone_with_stock_is_used_and_the_one_passed_over_is_named() -> None:
+    offers = (
+        Offer(ZONE, "GN7.2XLARGE32", False, Decimal("1.65"), "no stock"),
+        Offer(OTHER_ZONE, "GN7.2XLARGE32", True, Decimal("1.65")),
+    )
+    made = plan(RUNNING, Prior(), facts(offers=offers), REGION)
+    assert made.zone == OTHER_ZONE
+    assert "ap-guangzhou-3: no stock" in " ".join(made.notes)
+
+
+def test_all_sold_out_is_refused_and_names_what_is_in_stock() -> None:
+    offers = (
+        Offer(ZONE, "GN7.2XLARGE32", False),
+        Offer(OTHER_ZONE, "GN7.2XLARGE32", False),
+        Offer(OTHER_ZONE, "GN7.5XLARGE80", True, Decimal("2.60")),
+    )
+    made = plan(RUNNING, Prior(), facts(offers=offers), REGION)
+    assert "GN7.5XLARGE80 in ap-guangzhou-4 at 2.60 CNY/h" in made.refusal
+    assert "Nothing was changed" in made.refusal
+
+
+def test_a_new_machine_is_named_after_its_launch_so_that_no_ghost_is_ever_changed() -> None:
+    first = plan(RUNNING, Prior(), facts(), REGION).machine
+    second = plan(RUNNING, Prior("ins-1", ZONE), facts(now=NOW + timedelta(seconds=1)), REGION).machine
+    assert first is not None
+    assert second is not None
+    assert first.name == "machine-20260102-120000"
+    assert second.name != first.name
+
+
+images = st.builds(
+    Image,
+    id=st.uuids().map(lambda u: f"img-{u.hex[:8]}"),
+    name=st.just("chatglm-dev-1-ins-0"),
+    state=st.sampled_from(["NORMAL", "CREATING", "CREATEFAILED"]),
+    created=st.datetimes(datetime(2025, 1, 1), datetime(2026, 1, 2)).map(lambda t: t.replace(tzinfo=UTC)),
+    size_gb=st.just(75),
+    machine_id=st.sampled_from(["ins-0", "ins-1"]),
+    generation=st.integers(1, 9),
+)
+
+
+@given(st.lists(images, max_size=6, unique_by=lambda image: image.id), st.integers(1, 3), st.booleans(), st.booleans())
+def test_the_newest_usable_image_is_retired_only_behind_a_newer_capture(
+    held: list[Image], keep: int, parked: bool, alive: bool
+) -> None:
+    asked = settings(state="parked" if parked else "running", keepImages=keep, discard=True)
+    prior = Prior("ins-1", ZONE, tuple(Taken(i.generation, i.id, i.machine_id) for i in held[::2]))
+    made = plan(asked, prior, facts(instances=(MACHINE,) if alive else (), images=tuple(held)), REGION)
+    usable = sorted((i for i in held if i.usable), key=lambda image: image.created, reverse=True)
+    kept = [image for image in usable if image not in made.retired]
+    coming = made.new_capture is not None or (made.source is not None and made.source.state == "CREATING")
+    assert kept[: keep - coming] == usable[: keep - coming]
+    if made.action is Action.PARK and not coming:
+        assert made.source in kept
