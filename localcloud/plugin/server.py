@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,20 +12,17 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from localcloud.plugin import configuration, state
+from localcloud.plugin import configuration, functions, resources, state
 from localcloud.plugin.api import Api, ApiError, OperationError, Patience
 from localcloud.plugin.check import Naming, check
 from localcloud.plugin.diff import Difference, difference
 from localcloud.plugin.encoding import UNKNOWN, Properties, contains_unknown, decode, encode
-from localcloud.plugin.functions import function
-from localcloud.plugin.resources import resource
 from localcloud.plugin.resources.resource import Resource
 from localcloud.plugin.schema import SCHEMA_FILE, package
 
 WORKERS = 32  # a wait for the cloud holds a worker, and the engine runs many operations at once
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as Pulumi's own plug-ins allow
 NANOSECONDS = 1_000_000_000
-_NO_TYPE = "unrecognized resource type ({verb}): {token}. The stand-in plug-in has: {known}"
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -164,9 +161,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:
-            called = function(request.tok)
+            called = functions.function(request.tok)
         except KeyError:
-            context.abort(grpc.StatusCode.UNKNOWN, f"unrecognized data function (Invoke): {request.tok}")
+            context.abort(grpc.StatusCode.UNKNOWN, _unknown("data function", "Invoke", request.tok, functions.MODULES))
         arguments = decode(request.args, skip_nulls=True)
         found = self._attempt(context, f"invoking {request.tok}: ", lambda api: called(api, arguments))
         return provider_pb2.InvokeResponse(**{"return": encode(found)})
@@ -176,11 +173,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _resource(self, request: Any, context: Any, verb: str) -> Resource:
         token = request.urn.split("::")[2].rsplit("$", 1)[-1]
         try:
-            return resource(token)
+            return resources.resource(token)
         except KeyError:
-            known = ", ".join(sorted(package()["resources"]))
-            context.abort(grpc.StatusCode.UNKNOWN, _NO_TYPE.format(verb=verb, token=token, known=known))
-            raise
+            context.abort(grpc.StatusCode.UNKNOWN, _unknown("resource type", verb, token, resources.MODULES))
 
     def _attempt(self, context: Any, prefix: str, work: Callable[[Api], Any]) -> Any:
         """Does the work; a failure ends the call with the official plug-in's form of words."""
@@ -246,6 +241,10 @@ def _read_after_change(made: Resource, api: Api, identifier: str, plan: Properti
     if read is None:
         raise OperationError(f"{identifier} does not exist any more: it was removed while it was being changed")
     return state.merged(made.schema, plan, read, applied=True)
+
+
+def _unknown(kind: str, verb: str, token: str, known: Iterable[str]) -> str:
+    return f"unrecognized {kind} ({verb}): {token}. The stand-in plug-in has {', '.join(sorted(known))}."
 
 
 def _property_diff(kind: str, replaces: bool) -> Any:

@@ -12,6 +12,13 @@ Function = Callable[[Api, Properties], Properties]
 
 MODULES = {
     "tencentcloud:Images/getInstance:getInstance": "images",
+    "tencentcloud:Image/getInstance:getInstance": "image",
+    "tencentcloud:Image/getFromFamily:getFromFamily": "image_from_family",
+    "tencentcloud:Instance/getTypes:getTypes": "instance_types",
+    "tencentcloud:Instances/getInstance:getInstance": "instances",
+    "tencentcloud:Availability/getZonesByProduct:getZonesByProduct": "zones",
+    "tencentcloud:Cbs/getSnapshots:getSnapshots": "snapshots",
+    "tencentcloud:Cvm/getImageQuota:getImageQuota": "image_quota",
 }
 
 
