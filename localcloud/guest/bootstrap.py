@@ -1,87 +1,107 @@
-"""Plays a machine's bootstrap: keeps the installation on the cloud's clock, on disk, and in the status file.
+"""Plays a machine's bootstrap: moves the installation on the cloud's clock and keeps its files on the machine's disk.
 
-The record of what is installed lies on the machine's disk. So an image of the disk holds it, and a machine restored
-from the image finds its steps done, as the real scripts would.
+The files are those of the machine's own scripts (status, logs, marks of finished steps, inbox), so whoever reads them
+finds what the real ones would show. They lie on the disk: an image of the disk holds them, and a machine restored from
+it finds its steps done.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import json
-import logging
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from localcloud.clock import Clock
 
 from .faults import FaultKind, FaultQueue
-from .installation import Installation, Installed
+from .installation import Installation, Installed, StepState
 from .manifest import Manifest, read_manifest
 from .rates import Rates
 from .status import status_document, write_status
 
-log = logging.getLogger(__name__)
-
 MANIFEST = "manifest.json"
-INCOMING_SECOND_STAGE = "incoming/stage2.zip"
-# The clock may jump at any time and nothing tells the guests; so no wait is longer than this in reality.
+SECOND_STAGE = "stage2.zip"
+_FIRST_STAGE_RECORD = "first-stage.json"
+_PARTIAL_RECORD = "downloads.json"
+# The cloud's clock may be moved at any time, and nobody tells the guests; so no wait is longer than this in reality.
 _LONGEST_WAIT = 0.5
-_RECORD = "installation.json"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+
+OnStepDone = Callable[[str], Awaitable[None]]
 
 
 class RebootWanted(Exception):  # noqa: N818 - not an error, a wish
-    """The machine restarts now."""
+    """The machine restarts now, to finish a step."""
+
+
+def write_first_stage(files: dict[str, bytes], root: Path, own: Path) -> None:
+    """Put the files of the user data on the disk, and remember which steps came with them."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    steps = sorted(PurePosixPath(name).stem for name in files if name.startswith("steps/"))
+    own.mkdir(parents=True, exist_ok=True)
+    (own / _FIRST_STAGE_RECORD).write_text(json.dumps({"steps": steps}), encoding="utf-8")
 
 
 class Bootstrap:
     """The start-up task of one machine.
 
-    `root` is the machine's `C:\\chatglm`, `record` the local guest's own folder on the same disk.
+    `root` is the machine's project folder, `own` the local guest's folder on the same disk.
     """
 
-    def __init__(
-        self,
-        instance_id: str,
-        root: Path,
-        record: Path,
-        clock: Clock,
-        faults: FaultQueue,
-        rates: Rates,
-    ) -> None:
+    def __init__(self, instance_id: str, root: Path, own: Path, clock: Clock, faults: FaultQueue, rates: Rates) -> None:
+        """Raises ValueError when the manifest on the disk is not of the known form."""
         self._instance_id = instance_id
         self._root = root
-        self._record = record / _RECORD
+        self._own = own
+        self._state = root / "state"
         self._clock = clock
         self._faults = faults
         self._changed = asyncio.Event()
-        self._broken_arrivals = 0
-        self._manifest: Manifest = read_manifest((root / MANIFEST).read_text(encoding="utf-8"))
-        first_stage = {path.stem for path in (root / "steps").glob("*.ps1")}
-        self.installation = Installation(self._manifest, first_stage, self._load(), rates)
-        self.demo: Callable[[], dict[str, Any] | None] = lambda: None
+        self._damage = 0
+        self._second_stage_trouble = ""
+        self._states: dict[str, StepState] = {}
+        self.manifest: Manifest = read_manifest((root / MANIFEST).read_text(encoding="utf-8"))
+        first_stage = json.loads((own / _FIRST_STAGE_RECORD).read_text(encoding="utf-8"))["steps"]
+        self._installation = Installation(self.manifest, first_stage, self._read_installed(), rates)
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The manifest's settings."""
-        return dict(self._manifest.settings)
+    def finished(self) -> bool:
+        """Whether everything is installed and up."""
+        return self._installation.finished
+
+    def is_done(self, step: str) -> bool:
+        """Whether a step is done in this start of the machine."""
+        found = self._installation.step(step)
+        return found is not None and found.state is StepState.DONE
 
     def notice(self) -> None:
-        """Something on the disk has changed; look at it now."""
+        """Something on the disk may have changed; look at it now."""
         self._changed.set()
 
-    async def play(self) -> None:
+    def retry(self) -> None:
+        """Start again what gave up; nothing happens while it still runs."""
+        if self._installation.failed is not None:
+            self._installation.retry()
+            self.notice()
+
+    async def play(self, on_step_done: OnStepDone) -> None:
         """Go on until everything is installed. Raises RebootWanted when the machine must restart for that."""
-        installation = self.installation
+        installation = self._installation
         seen = self._clock.now()
-        while not installation.finished:
-            self._take_faults()
-            self._look_for_second_stage()
-            self.write_status()
+        while True:
+            await self._tell_changes(on_step_done)
+            if installation.finished:
+                return
+            if installation.reboot_wanted:
+                raise RebootWanted
             wait = installation.next_event()
             await self._sleep(wait)
             now = self._clock.now()
@@ -90,28 +110,31 @@ class Bootstrap:
                 # At the highest speed whatever the cloud waits for is due at once.
                 elapsed = max(elapsed, wait)
             seen = now
-            done_before = installation.installed().steps
+            self._take_faults()
+            self._look_for_second_stage()
             installation.advance(elapsed)
-            if installation.installed().steps != done_before:
-                self._save()
-            if installation.reboot_wanted:
-                self._save()
-                raise RebootWanted
-        self._save()
-        self.write_status()
 
     def write_status(self) -> None:
         """Write the status file as things are now."""
-        document = status_document(self.installation, now=self._clock.now(), demo=self.demo())
-        write_status(self._root / "state", document)
+        write_status(
+            self._state,
+            status_document(
+                self._installation,
+                instance_id=self._instance_id,
+                now=self._clock.now(),
+                second_stage_trouble=self._second_stage_trouble,
+            ),
+        )
 
     def save(self) -> None:
-        """Keep what was downloaded so far: the power is about to go."""
-        self._save()
+        """Keep how far the downloads are: the power goes, or the machine restarts."""
+        installed = self._installation.installed()
+        document = {"files": sorted(installed.files), "partial": installed.partial}
+        (self._own / _PARTIAL_RECORD).write_text(json.dumps(document), encoding="utf-8")
 
     async def _sleep(self, wait: float | None) -> None:
-        """Sleep until the next event, a look at the clock, or a notice; without an event only for the latter two."""
-        real = _LONGEST_WAIT if wait is None else min(self._clock.real_seconds(wait), _LONGEST_WAIT)
+        """Sleep until the next event, a look at the clock, or a notice; without an event until a notice."""
+        real = None if wait is None else min(self._clock.real_seconds(wait), _LONGEST_WAIT)
         try:
             async with asyncio.timeout(real):
                 await self._changed.wait()
@@ -120,52 +143,85 @@ class Bootstrap:
         finally:
             self._changed.clear()
 
+    async def _tell_changes(self, on_step_done: OnStepDone) -> None:
+        """Write marks, logs and status for what has changed, and act on steps that have become done."""
+        for step in self._installation.steps:
+            before, name = self._states.get(step.plan.name), step.plan.name
+            if before is step.state:
+                continue
+            self._states[name] = step.state
+            if step.state is StepState.DONE:
+                self._write_mark(name, self._keys[name])
+            self._log(name, step.state.value if step.error is None else f"{step.state.value}: {step.error.message}")
+            if step.state is StepState.DONE:
+                self.write_status()
+                await on_step_done(name)
+        self.write_status()
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        return {step.name: step.key for step in self.manifest.steps}
+
+    def _write_mark(self, name: str, key: str) -> None:
+        marks = self._state / "done"
+        marks.mkdir(parents=True, exist_ok=True)
+        (marks / name).write_text(key, encoding="ascii")
+
+    def _log(self, step: str, text: str) -> None:
+        logs = self._root / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        time = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        for name in ("bootstrap", step):
+            with (logs / f"{name}.log").open("a", encoding="utf-8") as out:
+                out.write(f"{time} {step} {text} (simulated by the local cloud; nothing was installed)\n")
+
     def _take_faults(self) -> None:
         faults = self._faults.claim(self._instance_id)
-        self._broken_arrivals += sum(f.times for f in faults if f.kind is FaultKind.BROKEN_SECOND_STAGE)
-        self.installation.add_faults(fault for fault in faults if fault.kind is not FaultKind.BROKEN_SECOND_STAGE)
+        self._damage += sum(fault.times for fault in faults if fault.kind is FaultKind.BROKEN_SECOND_STAGE)
+        self._installation.add_faults(fault for fault in faults if fault.kind is not FaultKind.BROKEN_SECOND_STAGE)
 
     def _look_for_second_stage(self) -> None:
-        if self.installation.second_stage:
+        arrived = self._root / "inbox" / SECOND_STAGE
+        if self._installation.second_stage or not arrived.is_file():
             return
-        arrived = self._root / INCOMING_SECOND_STAGE
-        if not arrived.is_file():
-            return
-        if self._broken_arrivals:
-            self._broken_arrivals -= 1
-            content = bytearray(arrived.read_bytes())
+        content = bytearray(arrived.read_bytes())
+        if self._damage and content:
+            self._damage -= 1
             content[len(content) // 2] ^= 0xFF
-            arrived.write_bytes(content)
-        digest = hashlib.sha256(arrived.read_bytes()).hexdigest()
-        if digest != self._manifest.second_stage_sha256:
-            log.warning("%s: the second stage is broken (SHA-256 %s); it is thrown away", self._instance_id, digest)
+        if hashlib.sha256(content).hexdigest() != self.manifest.second_stage_sha256:
+            self._second_stage_trouble = "came broken and was thrown away"
             arrived.unlink()
+            self._log("bootstrap", f"the second stage {self._second_stage_trouble}")
             return
         _unzip(arrived, self._root)
-        self.installation.supply_second_stage()
+        (self._state / "second-stage").write_text(self.manifest.second_stage_sha256, encoding="ascii")
+        self._installation.supply_second_stage()
 
-    def _load(self) -> Installed:
+    def _read_installed(self) -> Installed:
+        done = self._state / "done"
+        keys = {step.name: step.key for step in self.manifest.steps}
+        finished = frozenset(
+            name for name, key in keys.items() if (done / name).is_file() and _text(done / name) == key
+        )
         try:
-            document = json.loads(self._record.read_text(encoding="utf-8"))
+            downloads = json.loads(_text(self._own / _PARTIAL_RECORD))
         except FileNotFoundError:
-            return Installed()
-        return Installed(frozenset(document["steps"]), frozenset(document["files"]), document["partial"])
+            downloads = {"files": [], "partial": {}}
+        mark = self._state / "second-stage"
+        return Installed(
+            finished,
+            frozenset(downloads["files"]),
+            downloads["partial"],
+            _text(mark) if mark.is_file() else "",
+        )
 
-    def _save(self) -> None:
-        installed = self.installation.installed()
-        document = {
-            "note": "What the local guest pretends to have installed on this disk.",
-            "steps": sorted(installed.steps),
-            "files": sorted(installed.files),
-            "partial": installed.partial,
-        }
-        part = self._record.with_suffix(".part")
-        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        part.replace(self._record)
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _unzip(archive: Path, folder: Path) -> None:
-    """Unpack below `folder`; the archive's hash was checked, its names are looked at all the same."""
+    """Unpack below `folder`. The archive's hash was checked; its names are looked at all the same."""
     with zipfile.ZipFile(archive) as opened:
         members = [member for member in opened.infolist() if not member.is_dir()]
         if sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:

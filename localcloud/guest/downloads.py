@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from .manifest import ManifestFile
 
 PARALLEL = 4
-"""How many files the machine fetches at once."""
-SLOW_SHARE = 0.01
-RETRY_SECONDS = (5.0, 15.0, 45.0, 60.0)
-MAX_ATTEMPTS = 5
-# Two of a float's roundings must not leave a file one millionth of a byte short.
+"""How many files the machine's downloader fetches at once."""
+MAX_FRUITLESS = 8
+"""How many attempts in a row without a new byte the downloader makes before it gives a file up."""
+_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_SLOW_SHARE = 0.01
+# Rounding must not leave a file a millionth of a byte short of its end.
 _NEARLY = 1e-3
 
 
@@ -20,17 +22,18 @@ _NEARLY = 1e-3
 class Download:
     """One file on its way. `cuts` and the counts of other troubles are what faults still hold for it.
 
-    What a step's own installer fetches (`held`) starts with that step, not with the machine.
+    It is `held` as long as nothing on the machine fetches it yet.
     """
 
     file: ManifestFile
     received: float = 0.0
     done: bool = False
+    held: bool = False
     attempt: int = 1
+    fruitless: int = 0
     pause: float = 0.0
     error: str = ""
     failed: bool = False
-    held: bool = False
     slow: bool = False
     cuts: list[float] = field(default_factory=list)
     wrong_hashes: int = 0
@@ -43,36 +46,34 @@ class Download:
 
     def milestone(self) -> float:
         """The next number of received bytes at which something happens."""
-        ahead = [position for position in self.cuts if position > self.received]
         if self.full_disks:
-            ahead.append(max(self.file.size / 2, self.received))
-        return min([*ahead, float(self.file.size)])
+            return self.received
+        return min([position for position in self.cuts if position > self.received], default=float(self.file.size))
 
     def arrive(self) -> None:
         """React to having reached the milestone."""
         if self.full_disks:
             self.full_disks -= 1
-            self._fail("There is not enough space on the disk (0x80070070).", keep=True)
-        elif self.cuts and self.received < self.file.size - _NEARLY:
+            self._fail("waits for room on the disk: 0.0 GB are free", fruitful=False)
+        elif self.received < self.file.size - _NEARLY:
             self.cuts.pop(0)
-            self._fail("The connection was closed before the end of the file.", keep=True)
+            self._fail(f"broke off at {int(self.received)} of {self.file.size} bytes", fruitful=True)
         elif self.wrong_hashes:
             self.wrong_hashes -= 1
-            self._fail("The SHA-256 of the file is not the expected one; it was thrown away.", keep=False)
+            self.received = 0.0
+            self._fail("wrong bytes", fruitful=False)
         else:
             self.received = float(self.file.size)
-            self.done = True
-            self.error = ""
+            self.done, self.error = True, ""
 
-    def _fail(self, error: str, *, keep: bool) -> None:
-        if not keep:
-            self.received = 0.0
-        self.error = error
-        if self.attempt >= MAX_ATTEMPTS:
+    def _fail(self, error: str, *, fruitful: bool) -> None:
+        self.error = f"{self.file.id}: {error}"
+        self.attempt += 1
+        self.fruitless = 0 if fruitful else self.fruitless + 1
+        if self.fruitless >= MAX_FRUITLESS:
             self.failed = True
-        else:
-            self.pause = RETRY_SECONDS[min(self.attempt, len(RETRY_SECONDS)) - 1]
-            self.attempt += 1
+        elif not fruitful:
+            self.pause = min(_PAUSE_SECONDS * 2**self.fruitless, _LONGEST_PAUSE_SECONDS)
 
 
 class DownloadQueue:
@@ -89,10 +90,10 @@ class DownloadQueue:
     def rates(self) -> dict[str, float]:
         """Bytes per second of each file that is being fetched now, by file id."""
         active = [download for download in self.downloads if download.moving][:PARALLEL]
-        slow = [download for download in active if download.slow]
-        crawl = self._rate * SLOW_SHARE
-        quick_rate = (self._rate - crawl * len(slow)) / max(1, len(active) - len(slow))
-        return {download.file.id: crawl if download.slow else quick_rate for download in active}
+        slow = sum(download.slow for download in active)
+        crawl = self._rate * _SLOW_SHARE
+        quick = (self._rate - crawl * slow) / max(1, len(active) - slow)
+        return {download.file.id: crawl if download.slow else quick for download in active}
 
     def next_event(self) -> float | None:
         """Seconds until something happens; None when nothing is under way."""
@@ -114,7 +115,8 @@ class DownloadQueue:
                 if download.pause < _NEARLY:
                     download.pause = 0.0
             elif rate := rates.get(download.file.id):
-                download.received += rate * seconds
-                if download.received >= download.milestone() - _NEARLY:
-                    download.received = download.milestone()
+                end = download.milestone()
+                download.received = min(download.received + rate * seconds, end)
+                if download.received >= end - _NEARLY:
+                    download.received = end
                     download.arrive()

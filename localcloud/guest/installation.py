@@ -1,8 +1,12 @@
 """The installation of a machine, played on the clock: which step does what after how many seconds.
 
-Files come in by `downloads`; one step after the other installs as soon as its files are there; the model only has to
-arrive. Nothing is installed. The times come from the manifest's sizes and estimates and from `rates`, and no figure
-of this simulation says anything about the speed of a real machine.
+It keeps the order of the machine's own scripts: steps run one after the other, those marked `beside` run along from
+the start and are waited for where they are needed; the downloader fetches the manifest's files in order, from the
+moment that Python is there, and curl begins with PyTorch's wheel before that; the steps whose scripts are not in the
+user data wait for the second stage.
+
+Nothing is installed. The times come from the manifest's sizes and estimates and from `rates`, and no figure of this
+simulation says anything about the speed of a real machine.
 """
 
 from __future__ import annotations
@@ -11,23 +15,21 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .downloads import MAX_ATTEMPTS, RETRY_SECONDS, Download, DownloadQueue
+from .downloads import Download, DownloadQueue
 from .faults import FaultKind, GuestFault
 from .manifest import Manifest, ManifestFile, ManifestStep
 from .rates import Rates
 
+TRIES = 3
+_TRY_AGAIN_SECONDS = 15.0
+_PYTHON_STEP = "python"
+_PREFETCHED = "torch"
+# The scripts of these are run at every start of the machine, whatever was done before.
+_EVERY_START = frozenset({"base", "demo", "watcher", "check"})
 _CUT_AT = (0.3, 0.6, 0.8, 0.9)
 _REBOOT_AT = 0.5
 _FAIL_AT = 0.7
 _NEARLY = 1e-3
-
-HINTS = {
-    FaultKind.INSTALL_FAILS: "Look at the end of the installer's log; the step is tried again by the next start.",
-    FaultKind.NO_GPU: "Check that the machine type has a GPU and that nvidia-smi shows it.",
-    FaultKind.DISK_FULL: "Make the system disk larger (chatglm:systemDiskGb), or remove files from drive C.",
-    FaultKind.WRONG_HASH: "Choose another mirror: this one serves another file than the one that is pinned.",
-    FaultKind.CUT_DOWNLOAD: "Check the machine's way to the internet, or choose a nearer mirror.",
-}
 
 
 class StepState(StrEnum):
@@ -46,7 +48,7 @@ class StepError:
 
     message: str
     hint: str
-    log_tail: str
+    log_tail: str = ""
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Step:
     """One step on its way; `worked` is how many seconds of the installation are done."""
 
     plan: ManifestStep
+    found: bool = False
     state: StepState = StepState.PENDING
     worked: float = 0.0
     pause: float = 0.0
@@ -71,26 +74,27 @@ class Step:
 
 @dataclass(frozen=True)
 class Installed:
-    """What lies finished on the disk: keys of steps and files, and bytes of files that are half there."""
+    """What lies on the disk: steps that are finished as the manifest wants them, keys of whole files, bytes of half
+    files, and the hash of the second stage."""
 
     steps: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
     partial: dict[str, float] = field(default_factory=dict)
+    second_stage: str = ""
 
 
 class Installation:
     """The state of an installation, moved by `advance` and by the arrival of the second stage."""
 
     def __init__(self, manifest: Manifest, first_stage: Collection[str], installed: Installed, rates: Rates) -> None:
-        """`first_stage` names the steps whose script is on the machine from the start."""
+        """`first_stage` names the steps whose scripts the user data holds."""
         self.manifest = manifest
         self._first_stage = frozenset(first_stage)
-        finished = {step.name for step in manifest.steps if step.key in installed.steps}
-        self.downloads = DownloadQueue(_downloads(manifest, installed, finished), rates.network)
-        self.steps = [
-            Step(step, StepState.DONE if step.name in finished else StepState.PENDING) for step in manifest.steps
-        ]
-        self.second_stage = not manifest.second_stage_sha256
+        self.steps = [Step(step, found=step.name in installed.steps - _EVERY_START) for step in manifest.steps]
+        self.downloads = DownloadQueue(
+            _downloads(manifest, installed, {step.plan.name for step in self.steps if step.found}), rates.network
+        )
+        self.second_stage = manifest.second_stage_sha256 in {"", installed.second_stage}
         self.reboot_wanted = False
         self._settle()
 
@@ -118,19 +122,31 @@ class Installation:
         return next((step for step in self.steps if step.plan.name == name), None)
 
     @property
+    def current(self) -> Step | None:
+        """The step at which the one-after-the-other stands; None when all are done."""
+        for step in self.steps:
+            if step.state is StepState.DONE or step.plan.beside:
+                continue
+            needed = (self.step(name) for name in step.plan.needs)
+            return next((need for need in needed if need and need.state is not StepState.DONE), step)
+        return None
+
+    @property
     def finished(self) -> bool:
         """Whether every step is done."""
         return all(step.state is StepState.DONE for step in self.steps)
 
     @property
     def failed(self) -> Step | None:
-        """The step that gave up, if one did."""
-        return next((step for step in self.steps if step.state is StepState.FAILED), None)
+        """The step that gave up and stops the rest, if one did."""
+        current = self.current
+        return current if current is not None and current.state is StepState.FAILED else None
 
     @property
     def waiting(self) -> bool:
-        """Whether nothing can go on before the second stage comes."""
-        return self.next_event() is None and any(step.state is StepState.WAITING for step in self.steps)
+        """Whether the next step cannot go on before the second stage comes."""
+        current = self.current
+        return current is not None and current.state is StepState.WAITING
 
     def supply_second_stage(self) -> None:
         """The second stage is there and whole."""
@@ -140,7 +156,7 @@ class Installation:
     def retry(self) -> None:
         """Begin again what gave up, as a restart of the machine does."""
         for download in self.downloads.downloads:
-            download.failed, download.attempt, download.pause = False, 1, 0.0
+            download.failed, download.fruitless, download.pause = False, 0, 0.0
         for step in self.steps:
             if step.state is not StepState.DONE:
                 step.state, step.attempt, step.pause, step.worked, step.error = StepState.PENDING, 1, 0.0, 0.0, None
@@ -151,9 +167,10 @@ class Installation:
         """What a restart, or a machine restored from an image of this disk, finds."""
         everything = self.downloads.downloads
         return Installed(
-            frozenset(step.plan.key for step in self.steps if step.state is StepState.DONE),
+            frozenset(step.plan.name for step in self.steps if step.state is StepState.DONE or step.found),
             frozenset(download.file.key for download in everything if download.done),
             {d.file.key: d.received for d in everything if not d.done and d.received},
+            self.manifest.second_stage_sha256 if self.second_stage else "",
         )
 
     def next_event(self) -> float | None:
@@ -203,10 +220,10 @@ class Installation:
             self.reboot_wanted = True
             return
         step.error = _install_error(step, trouble)
-        if step.attempt >= MAX_ATTEMPTS:
+        if step.attempt >= TRIES:
             step.state = StepState.FAILED
         else:
-            step.pause = RETRY_SECONDS[min(step.attempt, len(RETRY_SECONDS)) - 1]
+            step.pause = _TRY_AGAIN_SECONDS * step.attempt**2
             step.attempt += 1
 
     def _settle(self) -> None:
@@ -215,23 +232,28 @@ class Installation:
         for step in self.steps:
             if step.state not in {StepState.DONE, StepState.FAILED}:
                 step.state = self._state(step, before_is_done)
-                if step.state is StepState.RUNNING:
-                    for download in self.downloads.of_step(step.plan.name):
-                        download.held = False
             if not step.plan.beside:
                 before_is_done = before_is_done and step.state is StepState.DONE
+        downloader_runs = self._is_done(_PYTHON_STEP)
+        for download in self.downloads.downloads:
+            owner = self.step(download.file.step)
+            at_work = owner is not None and owner.state is StepState.RUNNING and not owner.plan.beside
+            # What no file of the manifest stands for is fetched by the step's own installer.
+            listed = bool(download.file.path)
+            download.held = not (at_work or (listed and downloader_runs) or download.file.id == _PREFETCHED)
 
     def _state(self, step: Step, before_is_done: bool) -> StepState:
         files = self.downloads.of_step(step.plan.name)
         if gave_up := next((download for download in files if download.failed), None):
-            step.error = _download_error(step, gave_up)
+            step.error = _download_error(gave_up)
             return StepState.FAILED
-        if step.plan.beside:
-            return StepState.RUNNING
-        if not before_is_done or not all(self._is_done(name) for name in step.plan.needs):
-            return StepState.PENDING
-        if not self.second_stage and step.plan.name not in self._first_stage:
-            return StepState.WAITING
+        if not step.plan.beside:
+            if not before_is_done or not all(self._is_done(name) for name in step.plan.needs):
+                return StepState.PENDING
+            if not self.second_stage and step.plan.name not in self._first_stage:
+                return StepState.WAITING
+        if step.found:
+            return StepState.DONE
         return StepState.RUNNING
 
     def _is_done(self, name: str) -> bool:
@@ -254,25 +276,23 @@ def _downloads(manifest: Manifest, installed: Installed, finished: Collection[st
             yield Download(file, received=min(installed.partial.get(file.key, 0.0), float(file.size)))
     for step in manifest.steps:
         if step.download_bytes and step.name not in finished:
-            yield Download(ManifestFile(step.name, step.name, "", step.download_bytes, step.key), held=True)
+            yield Download(ManifestFile(step.name, step.name, "", step.download_bytes, step.key))
 
 
 def _install_error(step: Step, trouble: FaultKind) -> StepError:
     if trouble is FaultKind.NO_GPU:
-        message = "nvidia-smi found no GPU."
-        tail = "simulated: NVIDIA-SMI has failed because no devices were found"
-    else:
-        message = f"The installation of {step.plan.title} ended with exit code 1."
-        tail = f"simulated: the installer of step {step.plan.name} was told to fail (queued fault)"
-    return StepError(message, HINTS[trouble], tail)
+        return StepError(
+            "nvidia-smi shows no GPU.",
+            "Check that the instance type has a GPU; stop and start the machine.",
+            "simulated: NVIDIA-SMI has failed because no devices were found",
+        )
+    return StepError(
+        f"The installation of {step.plan.title} ended with exit code 1.",
+        "Look at the end of the log; the verb retry tries again.",
+        f"simulated: the installer of the step {step.plan.name} was told to fail by a queued fault",
+    )
 
 
-def _download_error(step: Step, download: Download) -> StepError:
-    if "space" in download.error:
-        hint = HINTS[FaultKind.DISK_FULL]
-    elif "SHA-256" in download.error:
-        hint = HINTS[FaultKind.WRONG_HASH]
-    else:
-        hint = HINTS[FaultKind.CUT_DOWNLOAD]
-    message = f"{download.file.id} could not be downloaded in {MAX_ATTEMPTS} attempts. {download.error}"
-    return StepError(message, hint, f"simulated: {download.error} (queued fault, step {step.plan.name})")
+def _download_error(download: Download) -> StepError:
+    hint = "Is the machine's way to the internet open, and the disk not full?"
+    return StepError(download.error, hint, f"simulated: {download.error} (queued fault)")

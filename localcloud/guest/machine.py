@@ -6,11 +6,16 @@ import asyncio
 import datetime
 import logging
 from contextlib import AsyncExitStack
+from pathlib import Path
 
+from components.bootstrap import paths
+from components.bootstrap.unpack import UnpackError, unpack_user_data
 from localcloud.guests import GuestMachine
 
-from .certificate import ensure_certificate
+from .bootstrap import MANIFEST, Bootstrap, RebootWanted, write_first_stage
+from .certificate import MachineCertificate, ensure_certificate
 from .console import Console
+from .demo import DemoPage, check_password
 from .drive import Drive
 from .faults import FaultQueue
 from .http_server import HttpServer, Request, Response
@@ -18,13 +23,17 @@ from .ntlm import NtlmGate, write_credentials
 from .processes import MachineProcesses
 from .rates import Rates
 from .shells import ShellHost
-from .userdata import decode_user_data
+from .userdata import ScriptKind, decode_user_data
 from .wsman import SERVER_MAX_ENVELOPE_BYTES
 
 log = logging.getLogger(__name__)
 
 WINRM_PORT = 5986
-_PATH = "/wsman"
+_WINRM_PATH = "/wsman"
+_MAX_DEMO_BODY_BYTES = 64 * 1024
+_PORT_TAKEN_SECONDS = 1.0
+UPSTREAM = Path(__file__).parents[2] / "guest" / "rehearsal"
+"""The project's stand-in for the ChatGLM-6B repository; no GPU is here that could run the real one."""
 
 
 class Machine:
@@ -35,9 +44,11 @@ class Machine:
         self._faults = faults
         self._rates = rates
         self._drive = Drive(machine.disk)
-        # The local guest's own files: beside the machine's, on the same disk, so that they travel with an image.
-        self._own = machine.disk / "local-guest"
+        self._root = self._drive.locate(paths.ROOT)
+        # The local guest's own files: on the same disk as the machine's, so that they travel with an image.
+        self._own = self._drive.folder / "local-guest"
         self._off = asyncio.Event()
+        self._processes = MachineProcesses(machine.instance_id, self._drive.folder, self._environment())
         self.ready = False
 
     @property
@@ -51,48 +62,154 @@ class Machine:
 
     async def run(self) -> None:
         """Run until the power is cut."""
-        processes = MachineProcesses(self.instance_id, self._drive.folder, {})
-        # A cloud that was killed leaves the machine's processes behind; a machine that boots has none.
-        await asyncio.to_thread(processes.kill_all)
+        power = asyncio.create_task(self._off.wait())
+        life = asyncio.create_task(self._live())
         try:
-            async with AsyncExitStack() as stack:
-                await self._serve_winrm(stack)
-                self._run_user_data()
-                self.ready = True
-                await self._off.wait()
+            await asyncio.wait({power, life}, return_when=asyncio.FIRST_COMPLETED)
+            if life.done():
+                life.result()  # only ever a bug
         finally:
             self.ready = False
-            await asyncio.to_thread(processes.kill_all)
+            power.cancel()
+            life.cancel()
+            await asyncio.gather(power, life, return_exceptions=True)
 
-    async def _serve_winrm(self, stack: AsyncExitStack) -> None:
-        machine = self._machine
-        if not machine.address:
+    async def _live(self) -> None:
+        """Boot, and boot again when the machine restarts itself."""
+        while True:
+            try:
+                async with AsyncExitStack() as stack:
+                    await self._boot(stack)
+            except RebootWanted:
+                log.info("%s restarts", self.instance_id)
+                await self._wait(self._rates.boot_seconds)
+
+    async def _wait(self, cloud_seconds: float) -> None:
+        await asyncio.sleep(self._machine.clock.real_seconds(cloud_seconds))
+
+    async def _boot(self, stack: AsyncExitStack) -> None:
+        # A cloud that was killed leaves the machine's processes behind; a machine that boots has none.
+        await asyncio.to_thread(self._processes.kill_all)
+        stack.push_async_callback(asyncio.to_thread, self._processes.kill_all)
+        self._run_user_data()
+        bootstrap = self._start_bootstrap()
+        console = Console(
+            self._drive,
+            paths.ENTRY,
+            self._processes,
+            has_python=lambda: bootstrap is not None and self._has_python(bootstrap),
+            retry=bootstrap.retry if bootstrap else lambda: None,
+            changed=bootstrap.notice if bootstrap else lambda: None,
+        )
+        if bootstrap is None:
+            await self._listen(stack, console)
+            self.ready = True
+            await asyncio.Event().wait()
             return
+        stack.callback(bootstrap.save)
+
+        async def on_step_done(step: str) -> None:
+            if step == "base":
+                await self._listen(stack, console)
+            elif step == "demo":
+                await self._show_demo(stack, bootstrap)
+
+        await bootstrap.play(on_step_done)
+        self.ready = True
+        await asyncio.Event().wait()
+
+    def _run_user_data(self) -> None:
+        """Look at the user data once for each instance id, as cloudbase-init's marks in the registry make it."""
+        mark = self._own / "user-data-ran" / self.instance_id
+        if mark.exists():
+            return
+        decoded = decode_user_data(self._machine.user_data)
+        complaints = list(decoded.complaints)
+        for script in decoded.scripts:
+            if script.kind is not ScriptKind.POWERSHELL:
+                complaints.append(f"a {script.kind} script was not run: this machine is simulated")
+                continue
+            try:
+                first_stage = unpack_user_data(script.body)
+            except UnpackError as error:
+                complaints.append(f"a PowerShell script was not run, this machine is simulated: {error}")
+            else:
+                write_first_stage(first_stage.files, self._root, self._own)
+        for complaint in complaints:
+            log.warning("%s: %s", self.instance_id, complaint)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text("".join(f"{complaint}\n" for complaint in complaints), encoding="utf-8")
+
+    def _start_bootstrap(self) -> Bootstrap | None:
+        """The start-up task, on a machine that has one."""
+        if not (self._root / MANIFEST).is_file():
+            return None
+        bootstrap = Bootstrap(self.instance_id, self._root, self._own, self._machine.clock, self._faults, self._rates)
+        # At once: the status on a restored disk is that of the machine before.
+        bootstrap.write_status()
+        return bootstrap
+
+    async def _listen(self, stack: AsyncExitStack, console: Console) -> None:
+        """Open WinRM."""
+        machine = self._machine
         now = datetime.datetime.fromtimestamp(machine.clock.now(), datetime.UTC)
         certificate = await asyncio.to_thread(ensure_certificate, self._own, machine.hostname, now)
         credentials = self._own / "ntlm-users"
         write_credentials(credentials, machine.username, machine.password, machine.hostname)
         gate = NtlmGate(credentials, certificate)
-        shells = ShellHost(Console())
+        shells = ShellHost(console)
 
         async def handle(request: Request) -> Response:
-            if request.method != "POST" or request.path != _PATH:
+            if request.method != "POST" or request.path != _WINRM_PATH:
                 return Response(404, b"The local guest answers POST /wsman only.\n")
             return gate.admit(request) or await shells.handle(request.body)
 
         server = HttpServer(handle, max_body_bytes=2 * SERVER_MAX_ENVELOPE_BYTES)
-        await server.start(machine.address, WINRM_PORT, certificate.server_context())
         stack.push_async_callback(shells.stop)
         stack.push_async_callback(server.stop)
+        await self._bind(server, WINRM_PORT, tls=certificate)
 
-    def _run_user_data(self) -> None:
-        """Look at the user data once for each instance id, as cloudbase-init's marks in the registry make it."""
-        marks = self._own / "user-data-ran"
-        mark = marks / self.instance_id
-        if mark.exists():
-            return
-        decoded = decode_user_data(self._machine.user_data)
-        for complaint in decoded.complaints:
-            log.warning("%s: %s", self.instance_id, complaint)
-        marks.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+    async def _show_demo(self, stack: AsyncExitStack, bootstrap: Bootstrap) -> None:
+        """Put the page on the demo's port."""
+        settings = bootstrap.manifest.settings
+        user, password_hash = str(settings["demoUser"]), str(settings["demoPasswordHash"])
+        page = DemoPage(
+            lambda name, password: name == user and check_password(password, password_hash),
+            str(settings.get("servedModel", "base")),
+        )
+        server = HttpServer(page.handle, max_body_bytes=_MAX_DEMO_BODY_BYTES)
+        stack.push_async_callback(server.stop)
+        await self._bind(server, int(settings["demoPort"]))
+
+    async def _bind(self, server: HttpServer, port: int, tls: MachineCertificate | None = None) -> None:
+        """Listen on the machine's address, and wait as long as another program of this computer holds it."""
+        if not self._machine.address:
+            return  # a machine without a public address
+        while True:
+            try:
+                await server.start(self._machine.address, port, tls.server_context() if tls else None)
+                return
+            except OSError as error:
+                log.error(
+                    "%s cannot listen on %s:%s (%s); is another local cloud running on this computer?",
+                    self.instance_id,
+                    self._machine.address,
+                    port,
+                    error.strerror,
+                )
+                await asyncio.sleep(_PORT_TAKEN_SECONDS)
+
+    def _has_python(self, bootstrap: Bootstrap) -> bool:
+        """Whether chatglm.ps1 would hand over to Python."""
+        return bootstrap.is_done("python") and (self._root / "guest" / "__main__.py").is_file()
+
+    def _environment(self) -> dict[str, str]:
+        """What lib.ps1 sets for the machine's Python, and what stands for the machine's surroundings here."""
+        return {
+            "PYTHONPATH": str(self._root),
+            "PYTHONIOENCODING": "utf-8",
+            "CHATGLM_ROOT": str(self._root),
+            "CHATGLM_MODEL": str(self._drive.locate(paths.MODEL)),
+            "CHATGLM_SOURCE": str(UPSTREAM),
+            "CHATGLM_METADATA": self._machine.metadata_url,
+        }

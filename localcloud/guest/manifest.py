@@ -73,7 +73,7 @@ def _read_step(entry: Mapping[str, Any]) -> ManifestStep:
     return ManifestStep(
         entry["name"],
         entry["title"],
-        f"{entry['name']} {entry['key']}",
+        entry["key"],
         float(entry.get("installSeconds") or 0),
         int(entry.get("downloadBytes") or 0),
         bool(entry.get("beside")),

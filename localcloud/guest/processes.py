@@ -36,15 +36,13 @@ class MachineProcesses:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._environment = {**inherited, "PYTHONUTF8": "1", **environment, MARK: self._mark}
 
-    async def run_python(
-        self, arguments: Sequence[str], streams: CommandStreams, environment: Mapping[str, str] | None = None
-    ) -> int:
+    async def run_python(self, arguments: Sequence[str], streams: CommandStreams) -> int:
         """Run Python with the streams of a command, and return its exit code. Cancelling kills the process group."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
             cwd=self._folder,
-            env={**self._environment, **(environment or {})},
+            env=self._environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

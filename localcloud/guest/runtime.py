@@ -14,12 +14,15 @@ import logging
 import threading
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud.guests import GuestMachine
 
 from .faults import FaultQueue
-from .machine import Machine
 from .rates import Rates
+
+if TYPE_CHECKING:
+    from .machine import Machine
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,9 @@ class LocalGuests:
 
     def launch(self, machine: GuestMachine) -> None:
         """Power a machine on; when its last power-off is still under way, right after that."""
+        # Here, since it takes a moment that a cloud without machines need not wait for when it starts.
+        from .machine import Machine
+
         with self._lock:
             loop = self._ensure_loop()
             before = self._machines.get(machine.instance_id)

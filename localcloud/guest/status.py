@@ -1,4 +1,4 @@
-"""The machine's status file, in the form that the real bootstrap writes, and told to be simulated."""
+"""The machine's status file, in the form in which the real bootstrap writes it, with the word that it is simulated."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Any
 from .downloads import Download
 from .installation import Installation, Step, StepState
 
-STATUS_NAME = "status.json"
-SECOND_STAGE = "second stage"
+STATUS = "status.json"
 
 
 def status_document(
-    installation: Installation, *, now: float, demo: dict[str, Any] | None, training: dict[str, Any] | None = None
+    installation: Installation, *, instance_id: str, now: float, second_stage_trouble: str = ""
 ) -> dict[str, Any]:
-    """The status as JSON data; `now` is cloud time in seconds since 1970."""
-    failed = installation.failed
+    """The status as JSON data; `now` is cloud time in seconds since 1970.
+
+    `second_stage_trouble` says what was wrong with a second stage that came.
+    """
+    waits_for = None
+    failed, current = installation.failed, installation.current
     if installation.finished:
         phase, message = "ready", "The demo answers."
-    elif failed is not None and failed.error is not None:
-        phase, message = "failed", f"{failed.plan.title}: {failed.error.message} {failed.error.hint}"
+    elif failed is not None:
+        phase, message = "failed", failed.error.message if failed.error else failed.plan.title
     elif installation.waiting:
-        phase, message = "waiting", "The second stage has not come yet."
+        trouble = second_stage_trouble or "has not come yet"
+        waits_for = f"the second stage (SHA-256 {installation.manifest.second_stage_sha256}) {trouble}"
+        phase = "waiting"
+        message = "Everything that the user data holds is done. Run pulumi up with waitReady, or set packageUrl."
     else:
-        phase, message = "bootstrapping", "The machine installs itself."
-    current = failed or _current(installation)
+        phase, message = "bootstrapping", current.plan.title if current else ""
+        if current is not None and current.error is not None:
+            message = f"{current.plan.title}: {current.error.message}"
     return {
         "schema": 1,
         "simulated": True,
         "phase": phase,
-        "message": f"(simulated) {message}",
+        "message": f"{message} (simulated)",
         "updated": datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "step": current.plan.name if current else None,
+        "waitsFor": waits_for,
+        "machine": instance_id,
         "steps": [_step(installation, step) for step in installation.steps],
-        "waitsFor": SECOND_STAGE if any(s.state is StepState.WAITING for s in installation.steps) else None,
-        "demo": demo,
-        "training": training,
     }
-
-
-def _current(installation: Installation) -> Step | None:
-    """The step to show as the current one: of those in work the first that does not run beside the others."""
-    at_work = [s for s in installation.steps if s.state in {StepState.RUNNING, StepState.WAITING}]
-    return next((step for step in at_work if not step.plan.beside), at_work[0] if at_work else None)
 
 
 def _step(installation: Installation, step: Step) -> dict[str, Any]:
@@ -55,12 +55,6 @@ def _step(installation: Installation, step: Step) -> dict[str, Any]:
     rates = installation.downloads.rates()
     rate = sum(rates.get(download.file.id, 0.0) for download in files)
     done = step.state is StepState.DONE
-    installing = step.state is StepState.RUNNING and received == total
-    left: float | None = None
-    if installing:
-        left = step.plan.install_seconds - step.worked
-    elif rate:
-        left = (total - received) / rate + step.plan.install_seconds
     return {
         "name": step.plan.name,
         "title": step.plan.title,
@@ -69,8 +63,8 @@ def _step(installation: Installation, step: Step) -> dict[str, Any]:
         "bytes": received if total else None,
         "totalBytes": total or None,
         "rateBytesPerSecond": int(rate) if rate else None,
-        "secondsLeft": None if left is None or done else int(left),
-        "attempt": max([step.attempt, *(download.attempt for download in files)]),
+        "secondsLeft": int((total - received) / rate) if rate else None,
+        "attempt": step.attempt if step.state is not StepState.PENDING else 0,
         "error": None if done else _error(step, files),
     }
 
@@ -78,19 +72,13 @@ def _step(installation: Installation, step: Step) -> dict[str, Any]:
 def _error(step: Step, files: list[Download]) -> dict[str, str] | None:
     if step.error is not None:
         return {"message": step.error.message, "hint": step.error.hint, "logTail": step.error.log_tail}
-    trouble = next((download for download in files if download.error), None)
-    if trouble is None:
-        return None
-    return {
-        "message": f"{trouble.file.id}: {trouble.error}",
-        "hint": "It is tried again by itself.",
-        "logTail": "",
-    }
+    trouble = next((download.error for download in files if download.error), None)
+    return {"message": trouble, "hint": "It is tried again by itself.", "logTail": ""} if trouble else None
 
 
 def write_status(folder: Path, document: dict[str, Any]) -> None:
-    """Write `status.json` into the state folder, whole or not at all, UTF-8 without a byte order mark."""
+    """Write the status into the state folder, whole or not at all, UTF-8 without a byte order mark."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (STATUS_NAME + ".part")
+    part = folder / (STATUS + ".part")
     part.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(folder / STATUS_NAME)
+    part.replace(folder / STATUS)

@@ -1,0 +1,98 @@
+r"""What `chatglm.ps1` itself can do, before there is Python on the machine: status, log, receive and retry.
+
+The twin of `templates/chatglm.ps1.j2`, with the same documents and messages; a test holds the verbs of both together.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .streams import CommandStreams
+
+_UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_LOG_NAME = re.compile(r"[a-z]+")
+
+
+class VerbError(Exception):
+    """What the person did wrong or must wait for, with what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Entry:
+    """The verbs that need no Python on the machine."""
+
+    def __init__(self, root: Path, retry: Callable[[], None]) -> None:
+        self._root = root
+        self._retry = retry
+
+    async def run(self, verb: str, ask: Mapping[str, Any], streams: CommandStreams) -> dict[str, Any]:
+        """Answer one verb. Raises VerbError."""
+        match verb:
+            case "status":
+                return self._status()
+            case "log":
+                return self._log(ask)
+            case "receive":
+                return await self._receive(ask, streams)
+            case "retry":
+                self._retry()
+                return {"started": True}
+        raise VerbError(
+            f"{verb} needs Python, which is not installed yet", "Ask for status, and wait until its steps are done."
+        )
+
+    def _status(self) -> dict[str, Any]:
+        try:
+            status: dict[str, Any] = json.loads((self._root / "state" / "status.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {"schema": 1, "phase": "bootstrapping", "message": "The installation starts.", "steps": []}
+        return status
+
+    def _log(self, ask: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(ask.get("step") or "bootstrap")
+        if not _LOG_NAME.fullmatch(name):
+            raise VerbError(f"there is no log {name}", "Give a step's name.")
+        count = int(ask.get("lines") or 50)
+        lines: list[str] = []
+        for file in (f"{name}.log", f"{name}.err.log"):
+            path = self._root / "logs" / file
+            if path.is_file():
+                lines += path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+        return {"step": name, "lines": lines}
+
+    async def _receive(self, ask: Mapping[str, Any], streams: CommandStreams) -> dict[str, Any]:
+        """Take lines of base64 from the standard input and write them at an offset; a hash ends the upload."""
+        name = str(ask.get("name", ""))
+        if not _UPLOAD_NAME.fullmatch(name):
+            raise VerbError("the name is not allowed", "Use letters, digits, dot, hyphen.")
+        inbox = self._root / "inbox"
+        inbox.mkdir(parents=True, exist_ok=True)
+        part = inbox / f"{name}.part"
+        part.touch()
+        if ask.get("offset") is not None:
+            with part.open("r+b") as out:
+                out.truncate(int(ask["offset"]))
+                out.seek(0, 2)
+                for line in (await streams.read_all()).split():
+                    try:
+                        out.write(base64.b64decode(line, validate=True))
+                    except binascii.Error:
+                        raise VerbError("the input is not base64", "Send lines of base64.") from None
+        size = part.stat().st_size
+        if ask.get("sha256"):
+            if hashlib.sha256(part.read_bytes()).hexdigest() != ask["sha256"]:
+                part.unlink()
+                raise VerbError("the upload arrived damaged", "Send it again.")
+            part.replace(inbox / name)
+        return {"name": name, "bytes": size}
