@@ -1,12 +1,15 @@
 """The one table of steps, and the manifest that is made from it and from the files.
 
 The manifest tells the machine what to download and in which order to install, the local guest what to play, and the
-benchmarks what to simulate. It reaches the machine inside the user data, as `C:\\chatglm\\manifest.json`.
+benchmarks what to simulate. It reaches the machine inside the user data, as `C:\\chatglm\\manifest.json`, in a short
+form: `{file}` stands for the file's id in `path` and `urls`, and what only simulations need is left out. `expand` makes
+the full form of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,14 +54,20 @@ STEPS = (
     Step(
         "python", "Python (Miniconda)", 60, 600_000_000, 300_000_000, settings=("minicondaVersion",), first_stage=True
     ),
-    Step("model", "ChatGLM-6B model", 0, beside=True, settings=("model", "modelRevision"), first_stage=True),
-    Step("driver", "NVIDIA driver", 150, 2 * GB, GB, first_stage=True),
-    Step("cuda", "CUDA toolkit 11.8", 240, 6 * GB, 3 * GB, settings=("gpuToolkit",), first_stage=True),
-    Step("cudnn", "cuDNN 8.9.7", 45, GB, settings=("gpuToolkit",), first_stage=True),
-    Step("torch", "PyTorch 2.0.1 with CUDA 11.8", 120, 4_500_000_000, first_stage=True),
+    Step("model", "ChatGLM-6B model", 0, beside=True, settings=("model", "modelRevision")),
+    Step("driver", "NVIDIA driver", 150, 2 * GB, GB),
+    Step("cuda", "CUDA toolkit 11.8", 240, 6 * GB, 3 * GB, settings=("gpuToolkit",)),
+    Step("cudnn", "cuDNN 8.9.7", 45, GB, settings=("gpuToolkit",)),
+    Step("torch", "PyTorch 2.0.1 with CUDA 11.8", 120, 4_500_000_000),
     Step("packages", "Python packages", 100, 1_500_000_000, 300_000_000, settings=("packages",)),
     Step("source", "ChatGLM-6B source", 5, 40_000_000, settings=("sourceCommit",)),
-    Step("demo", "Web demo", 100, needs=("model",)),
+    Step(
+        "demo",
+        "Web demo",
+        100,
+        needs=("model",),
+        settings=("servedModel", "precision", "demoPort", "demoUser", "demoPasswordHash"),
+    ),
     Step("watcher", "Reclaim watcher", 2),
     Step("check", "Final check", 10),
 )
@@ -82,7 +91,7 @@ def build_manifest(
     packages_hash: str,
     second_stage: bytes,
 ) -> dict[str, Any]:
-    """The manifest as JSON data. `packages_hash` is the lock's SHA-256: a new lock installs the packages anew."""
+    """The manifest in its short form. `packages_hash` is the lock's SHA-256: a new lock installs the packages anew."""
     files = sources.files(settings)
     steps = [step for step in STEPS if settings.gpu_toolkit == "full" or step.name not in _TOOLKIT_STEPS]
     told: dict[str, Any] = {
@@ -112,29 +121,51 @@ def build_manifest(
 
 
 def _windows_address(cidr: str) -> str:
-    """Windows' firewall takes the whole internet only under the name Any."""
-    return "Any" if cidr in ("0.0.0.0/0", "::/0") else cidr
+    """The address as Windows' firewall takes it.
+
+    The whole internet is Any there. So is "my own public address", which Tencent alone knows: there the security
+    group does the limiting.
+    """
+    try:
+        return "Any" if ipaddress.ip_network(cidr, strict=False).prefixlen == 0 else cidr
+    except ValueError:
+        return "Any"
 
 
 def _step(step: Step, files: list[File], settings: Mapping[str, Any]) -> dict[str, Any]:
     own = [file for file in files if file.step == step.name]
-    row: dict[str, Any] = {
-        "name": step.name,
-        "title": step.title,
-        "files": [file.id for file in own],
-        "installSeconds": step.install_seconds,
-        "diskBytes": step.disk_bytes or (settings["pageFileGb"] * GIB if step.name == "base" else 0),
-        "key": _key(step, own, settings),
-    }
+    row: dict[str, Any] = {"name": step.name, "title": step.title, "key": _key(step, own, settings)}
     if step.beside:
         row["beside"] = True
     if step.needs:
         row["needs"] = list(step.needs)
-    if step.temporary_bytes:
-        row["temporaryBytes"] = step.temporary_bytes
-    if step.name == "packages":
-        row["downloadBytes"] = PACKAGES_BYTES
     return row
+
+
+def expand(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The full form: each file's own path and addresses, each step's files and its figures for simulations."""
+    files = [
+        {
+            **row,
+            "path": row["path"].replace("{file}", row["id"]),
+            "urls": [url.replace("{file}", row["id"]) for url in row["urls"]],
+        }
+        for row in manifest["files"]
+    ]
+    table = {step.name: step for step in STEPS}
+    page_file = manifest["settings"]["pageFileGb"] * GIB
+    steps = [
+        {
+            **row,
+            "files": [file["id"] for file in files if file["step"] == row["name"]],
+            "installSeconds": table[row["name"]].install_seconds,
+            "diskBytes": page_file if row["name"] == "base" else table[row["name"]].disk_bytes,
+            "temporaryBytes": table[row["name"]].temporary_bytes,
+            "downloadBytes": PACKAGES_BYTES if row["name"] == "packages" else 0,
+        }
+        for row in manifest["steps"]
+    ]
+    return {**manifest, "steps": steps, "files": files}
 
 
 def _key(step: Step, files: list[File], settings: Mapping[str, Any]) -> str:
@@ -145,13 +176,13 @@ def _key(step: Step, files: list[File], settings: Mapping[str, Any]) -> str:
 
 def _file(file: File) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "id": file.id,
         "step": file.step,
         "path": file.path,
+        "urls": list(file.urls),
+        "check": file.check,
+        "id": file.id,
         "bytes": file.bytes,
         "sha256": file.sha256,
-        "check": file.check,
-        "urls": list(file.urls),
     }
     if file.estimate:
         row["estimate"] = file.estimate

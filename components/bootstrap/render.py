@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import hashlib
 import io
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.bootstrap.manifest import STEPS, DemoLogin, build_manifest
-from components.bootstrap.powershell import environment, minify
+from components.bootstrap.manifest import STEPS, DemoLogin, build_manifest, expand
+from components.bootstrap.powershell import environment, minify, quote
 from components.bootstrap.settings import BootstrapSettings
 
 #: Tencent takes 16 KB, which its documents count once before and once after base64. 12 KB pass either way.
@@ -24,8 +23,8 @@ GUEST = Path(__file__).parents[2] / "guest"
 _LOCK = "requirements-windows.txt"
 _LOGIN_ROUNDS = 600_000
 _ZIP_TIME = (2023, 1, 1, 0, 0, 0)
-_FIRST_SCRIPTS = ("lib.ps1", "bootstrap.ps1", "chatglm.ps1")
-_SECOND_SCRIPTS = ("tasks/demo.ps1", "tasks/watcher.ps1")
+_FIRST_SCRIPTS = ("lib.ps1", "bootstrap.ps1", "chatglm.ps1", "fetch.ps1")
+_SECOND_SCRIPTS = ("downloads.ps1", "tasks/demo.ps1", "tasks/watcher.ps1")
 
 
 class UserDataTooLargeError(ValueError):
@@ -73,7 +72,7 @@ def render(inputs: BootstrapInputs) -> Rendered:
         second_stage=second_stage,
     )
     user_data = _user_data(_first_stage(manifest))
-    return Rendered(user_data, second_stage, manifest["secondStage"]["sha256"], manifest)
+    return Rendered(user_data, second_stage, manifest["secondStage"]["sha256"], expand(manifest))
 
 
 def hash_password(password: str, salt: str) -> str:
@@ -87,7 +86,8 @@ def scripts() -> dict[str, str]:
     """Every PowerShell file as it stands on the machine, by its path below the root, comments and all."""
     jinja = environment()
     names = [*_FIRST_SCRIPTS, *_SECOND_SCRIPTS, *(f"steps/{step.name}.ps1" for step in STEPS)]
-    return {name: jinja.get_template(f"{name}.j2").render() for name in names}
+    first = ", ".join(quote(step.name) for step in STEPS if step.first_stage)
+    return {name: jinja.get_template(f"{name}.j2").render(first_steps=f"@({first})") for name in names}
 
 
 def _is_first(name: str) -> bool:
@@ -95,26 +95,9 @@ def _is_first(name: str) -> bool:
 
 
 def _first_stage(manifest: dict[str, Any]) -> dict[str, str]:
-    present = {f"steps/{step['name']}.ps1" for step in manifest["steps"]}
-    files = {
-        name: minify(text)
-        for name, text in scripts().items()
-        if _is_first(name) and (not name.startswith("steps/") or name in present)
-    }
-    files["guest/download.py"] = minify_python((GUEST / "download.py").read_text(encoding="utf-8"))
+    files = {name: minify(text) for name, text in scripts().items() if _is_first(name)}
     files["manifest.json"] = json.dumps(manifest, separators=(",", ":"))
     return files
-
-
-def minify_python(source: str) -> str:
-    """The same program without comments, docstrings and annotations of variables' meaning: for the user data only."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:] or [ast.Pass()]
-    lines = ast.unparse(tree).splitlines()
-    # One blank of indentation a level instead of four.
-    return "".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() + "\n" for line in lines if line)
 
 
 def _user_data(files: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from components.bootstrap.settings import BootstrapSettings
 
 @dataclass(frozen=True)
 class File:
-    """One download.
+    """One download. In `path` and `urls`, `{file}` stands for the id.
 
     `check` is `sha256`, `authenticode` (the signer of the program is checked before it runs) or `none: REASON`.
     `estimate` (bytes) serves progress, the disk's budget and simulations where the exact size is unknown.
@@ -179,10 +179,8 @@ def _model(settings: BootstrapSettings) -> list[File]:
     for name, (size, sha256) in MODEL_FILES.items():
         extra = (_TSINGHUA, _MODELSCOPE) if name.endswith(_WEIGHTS) else ()
         urls = tuple(
-            source.replace("{model}", settings.model)
-            .replace("{revision}", settings.model_revision)
-            .replace("{file}", name)
+            source.replace("{model}", settings.model).replace("{revision}", settings.model_revision)
             for source in (*settings.model_sources, *extra)
         )
-        result.append(File(name, "model", f"{paths.MODEL}\\{name}", urls, "sha256", size, sha256))
+        result.append(File(name, "model", f"{paths.MODEL}\\{{file}}", urls, "sha256", size, sha256))
     return result

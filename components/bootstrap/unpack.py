@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any
 
+from components.bootstrap.manifest import expand
+
 MANIFEST = "manifest.json"
 _MAX_UNPACKED_BYTES = 1_000_000
 _PAYLOAD = re.compile(rb"^\$Payload = '([A-Za-z0-9+/=]+)'\r?$", re.MULTILINE)
@@ -25,7 +27,7 @@ class UnpackError(ValueError):
 
 @dataclass(frozen=True)
 class FirstStage:
-    """Files by their path below the root folder (with forward slashes), and the manifest among them, parsed."""
+    """Files by their path below the root folder (with forward slashes), and the manifest among them, in full form."""
 
     files: dict[str, bytes]
     manifest: dict[str, Any]
@@ -52,5 +54,5 @@ def unpack_user_data(data: bytes) -> FirstStage:
         raise UnpackError(f"the payload holds no {MANIFEST}")
     return FirstStage(
         {PureWindowsPath(name).as_posix(): content.encode("utf-8") for name, content in files.items()},
-        json.loads(files[MANIFEST]),
+        expand(json.loads(files[MANIFEST])),
     )

@@ -1,0 +1,419 @@
+"""Downloads the files of the manifest: several at a time, resumable, from the next source when one fails, checked.
+
+Runs on its own, before the rest of this package is on the machine, so it imports nothing of it. What has arrived is
+kept in `PATH.part` and never fetched twice, unless it turns out to be wrong. Progress goes to state/downloads.json.
+
+    python download.py ROOT [--skip N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: No file is started that would leave less than this free on the disk, in bytes.
+DISK_RESERVE = 8_000_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How patient the downloader is. Times in seconds, rates in bytes per second."""
+
+    workers: int = 4
+    timeout: float = 30
+    slow_rate: float = 10_000
+    slow_window: float = 60
+    idle_rounds: int = 8
+    pause: float = 2
+    longest_pause: float = 60
+    disk_reserve: int = DISK_RESERVE
+    disk_patience: float = 1800
+
+
+class SourceError(Exception):
+    """This source does not give the file now; another one may."""
+
+
+class RangeIgnoredError(SourceError):
+    """The source sends the file from its start when asked for the rest."""
+
+
+class DownloadError(Exception):
+    """No source gave the file."""
+
+
+@dataclass
+class Task:
+    """One file, and how far it is."""
+
+    id: str
+    step: str
+    path: Path
+    urls: list[str]
+    sha256: str | None
+    size: int | None
+    estimate: int
+    state: str = "waiting"
+    done: int = 0
+    attempt: int = 0
+    error: str | None = None
+    mtime: int = 0
+    samples: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)], maxlen=20))
+
+    @property
+    def total(self) -> int:
+        return self.size or max(self.estimate, self.done)
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second over the last samples (one a second)."""
+        (start, first), (end, last) = self.samples[0], self.samples[-1]
+        return max(last - first, 0) / (end - start) if self.state == "running" and end > start else 0.0
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "state": self.state,
+            "bytes": self.done,
+            "totalBytes": self.total,
+            "attempt": self.attempt,
+            "error": self.error,
+            "sha256": self.sha256,
+            "mtime": self.mtime,
+        }
+
+
+class Report:
+    """Writes how far all files are to state/downloads.json, once a second and at the end."""
+
+    def __init__(self, path: Path, tasks: list[Task]) -> None:
+        self.path, self.tasks = path, tasks
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Report:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.write()
+
+    def _run(self) -> None:
+        while not self._ended.wait(1):
+            for task in self.tasks:
+                task.samples.append((time.monotonic(), task.done))
+            self.write()
+
+    def write(self) -> None:
+        steps = {task.step: summarise([t for t in self.tasks if t.step == task.step]) for task in self.tasks}
+        replace(self.path, json.dumps({"files": {t.id: t.report() for t in self.tasks}, "steps": steps}))
+
+
+def summarise(tasks: list[Task]) -> dict[str, Any]:
+    """The figures of one step: those of the status file."""
+    done, total = sum(t.done for t in tasks), sum(t.total for t in tasks)
+    rate = sum(t.rate for t in tasks)
+    return {
+        "bytes": done,
+        "totalBytes": total,
+        "percent": int(100 * done / total) if total else 100,
+        "rateBytesPerSecond": int(rate),
+        "secondsLeft": int((total - done) / rate) if rate else None,
+        "complete": all(t.state == "done" for t in tasks),
+        "error": next((t.error for t in tasks if t.state == "failed"), None),
+    }
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file so that readers see the old or the new one; Windows refuses while somebody reads, so try again."""
+    new = path.with_name(path.name + f".{os.getpid()}")
+    new.write_text(text, encoding="utf-8")
+    for _ in range(50):
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(0.1)
+
+
+class Part:
+    """The part of a file that has arrived, with its running hash."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.path = task.path.with_name(task.path.name + ".part")
+        self.origin = task.path.with_name(task.path.name + ".total")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch()
+        self.hash = hashlib.sha256()
+        with self.path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                self.hash.update(block)
+        task.done = self.path.stat().st_size
+        if task.size and task.done > task.size:
+            self.clear()
+
+    def clear(self) -> None:
+        self.path.write_bytes(b"")
+        self.hash = hashlib.sha256()
+        self.task.done = 0
+        self.origin.unlink(missing_ok=True)
+
+    def belongs(self, total: int | None) -> bool:
+        """Whether a source of this total size continues what is here; only asked where no exact size is known."""
+        if self.task.done and self.origin.exists() and self.origin.read_text(encoding="ascii") != str(total):
+            return False
+        self.origin.write_text(str(total), encoding="ascii")
+        return True
+
+    def finish(self) -> bool:
+        """Move the whole file to its place; False when it is a wrong one, which is then thrown away."""
+        task = self.task
+        wrong_size = task.size is not None and task.done != task.size
+        # An error page is small; a file of unknown size must at least be in the range of its estimate.
+        too_small = task.size is None and task.done < task.estimate // 10
+        if wrong_size or too_small or (task.sha256 and self.hash.hexdigest() != task.sha256):
+            self.clear()
+            return False
+        self.path.replace(task.path)
+        self.origin.unlink(missing_ok=True)
+        task.mtime = task.path.stat().st_mtime_ns
+        return True
+
+
+def tls_context() -> ssl.SSLContext:
+    """Windows fetches rarer root certificates only when its own programs ask, so pip's bundle is added."""
+    context = ssl.create_default_context()
+    try:
+        from pip._vendor import certifi
+
+        context.load_verify_locations(certifi.where())
+    except (ImportError, OSError):
+        pass
+    return context
+
+
+class Downloader:
+    """Fetches tasks with a pool of threads."""
+
+    def __init__(self, tasks: list[Task], limits: Limits) -> None:
+        self.tasks, self.limits = tasks, limits
+        self._disk = threading.Lock()
+        # No proxies: a machine in the cloud has none, and a rehearsal's proxy leads to the local cloud.
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls_context())
+        )
+
+    def run(self) -> bool:
+        """Fetch everything; True when all files are there."""
+        with ThreadPoolExecutor(self.limits.workers) as pool:
+            return all(list(pool.map(self._guarded, [t for t in self.tasks if t.state != "done"])))
+
+    def _guarded(self, task: Task) -> bool:
+        try:
+            self.fetch(task)
+        except (DownloadError, OSError) as error:
+            task.state, task.error = "failed", str(error)
+        return task.state == "done"
+
+    def fetch(self, task: Task) -> None:
+        """Fetch one file. Raises DownloadError when every source failed again and again without a new byte."""
+        part = Part(task)
+        if task.done and part.hash.hexdigest() == task.sha256 and part.finish():
+            task.state = "done"
+            return
+        whole: set[str] = set()  # sources that ignore ranges
+        wrong: set[str] = set()  # sources of wrong bytes
+        idle = 0
+        while idle < self.limits.idle_rounds:
+            self._await_disk(task)
+            task.state = "running"
+            before = task.done
+            for url in [u for u in task.urls if u not in wrong] or task.urls:
+                if url in whole and task.done and len(whole) < len(task.urls):
+                    continue
+                if self._from(url, part, whole, wrong):
+                    task.state, task.error = "done", None
+                    return
+            if task.done > before:
+                idle = 0
+                continue
+            idle += 1
+            if task.done and len(whole | wrong) >= len(task.urls):
+                part.clear()  # nobody continues what is here
+            time.sleep(min(self.limits.pause * 2**idle, self.limits.longest_pause))
+        raise DownloadError(f"{task.id}: {task.error}")
+
+    def _from(self, url: str, part: Part, whole: set[str], wrong: set[str]) -> bool:
+        """Take what one source gives, going on after cuts as long as each try brings something; True when done."""
+        task = part.task
+        while True:
+            before = task.done
+            task.attempt += 1
+            try:
+                self._stream(url, part)
+            except RangeIgnoredError as error:
+                whole.add(url)
+                task.error = f"{url}: {error}"
+                return False
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise
+                task.error = f"{url}: {error}"
+            except (SourceError, http.client.HTTPException) as error:
+                task.error = f"{url}: {error!s}"
+            else:
+                if part.finish():
+                    return True
+                wrong.add(url)
+                task.error = f"{url}: wrong bytes"
+                return False
+            if task.size is not None and task.done == task.size:
+                continue  # cut after the last byte: the next request is not made, only the hash is compared
+            if task.done <= before:
+                return False
+
+    def _stream(self, url: str, part: Part) -> None:
+        task, start = part.task, part.task.done
+        if task.size is not None and start == task.size:
+            return
+        headers = {"User-Agent": "chatglm-bootstrap", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the manifest holds https addresses
+        try:
+            response = self._opener.open(request, timeout=self.limits.timeout)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 416 and task.size is None:
+                part.clear()  # longer than what the source has: a mix of two versions
+            raise SourceError(f"HTTP {error.code}") from None
+        with response:
+            total = self._check(response, start, part)
+            self._copy(response, part, total)
+
+    def _check(self, response: Any, start: int, part: Part) -> int | None:
+        """Refuse before reading what cannot be the rest of this file; the file's total size if it is told."""
+        task, length = part.task, response.headers.get("Content-Length")
+        if start and response.status != 206:
+            raise RangeIgnoredError("does not continue a broken download")
+        total = int(length) if length else None
+        if response.status == 206:
+            told = re.match(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+            if not told or int(told[1]) != start:
+                raise SourceError("answers with another range")
+            total = int(told[2])
+        if task.size is not None and total not in (None, task.size):
+            raise SourceError(f"has a file of {total} bytes instead of {task.size}")
+        if task.size is None and not part.belongs(total):
+            part.clear()
+            raise SourceError("has another version of the file")
+        return total
+
+    def _copy(self, response: Any, part: Part, total: int | None) -> None:
+        task, limits = part.task, self.limits
+        since, base = time.monotonic(), task.done
+        with part.path.open("ab") as out:
+            while total is None or task.done < total:
+                block = response.read1(1 << 18)
+                if not block:
+                    break
+                block = block[: total - task.done] if total else block
+                out.write(block)
+                part.hash.update(block)
+                task.done += len(block)
+                now = time.monotonic()
+                if now - since > limits.slow_window:
+                    if task.done - base < limits.slow_rate * (now - since):
+                        raise SourceError("is too slow")
+                    since, base = now, task.done
+        if total is not None and task.done < total:
+            raise SourceError(f"broke off at {task.done} of {total} bytes")
+
+    def _await_disk(self, task: Task) -> None:
+        """Do not start what would fill the disk: installers that are used up make room."""
+        ends = time.monotonic() + self.limits.disk_patience
+        while True:
+            with self._disk:
+                coming = sum(t.total - t.done for t in self.tasks if t.state == "running" and t is not task)
+                free = shutil.disk_usage(task.path.parent).free
+                if free - coming - (task.total - task.done) >= self.limits.disk_reserve:
+                    task.state = "running"
+                    return
+            task.state = "waiting"
+            task.error = f"waits for room on the disk: {(free - coming) / 1e9:.1f} GB are free"
+            if time.monotonic() > ends:
+                raise DownloadError(f"{task.id}: {task.error}")
+            time.sleep(self.limits.pause)
+
+
+def plan(root: Path, skip: int = 0) -> list[Task]:
+    """The files that are still wanted: not those of finished steps, and whole ones only as done.
+
+    `skip` passes over so many sources of each file without a hash: the machine found their signature wrong.
+    """
+    manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+    keys = {step["name"]: step["key"] for step in manifest["steps"]}
+    known = _read_report(root)
+    tasks = []
+    for row in manifest["files"]:
+        marker = root / "state" / "done" / row["step"]
+        if marker.exists() and marker.read_text(encoding="ascii") == keys[row["step"]]:
+            continue
+        urls = [url.replace("{file}", row["id"]) for url in row["urls"]]
+        first = 0 if row["sha256"] else skip % len(urls)
+        urls = urls[first:] + urls[:first]
+        size, path = row["bytes"], Path(row["path"].replace("{file}", row["id"]))
+        task = Task(row["id"], row["step"], path, urls, row["sha256"], size, row.get("estimate") or size or 0)
+        old = known.get(task.id, {})
+        if path.exists():
+            found = path.stat()
+            if (old.get("state"), old.get("mtime"), old.get("sha256")) == ("done", found.st_mtime_ns, task.sha256):
+                task.state, task.done, task.mtime = "done", found.st_size, found.st_mtime_ns
+            else:
+                # Not known to be right: what is on the disk is checked as if it had just arrived.
+                path.replace(path.with_name(path.name + ".part"))
+        tasks.append(task)
+    return tasks
+
+
+def _read_report(root: Path) -> dict[str, Any]:
+    try:
+        files: dict[str, Any] = json.loads((root / "state" / "downloads.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return files
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--skip", type=int, default=0)
+    options = parser.parse_args()
+    (options.root / "state").mkdir(parents=True, exist_ok=True)
+    tasks = plan(options.root, options.skip)
+    with Report(options.root / "state" / "downloads.json", tasks):
+        return 0 if Downloader(tasks, Limits()).run() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
