@@ -80,7 +80,10 @@ class Settings(BootstrapSettings):
         "address that Tencent sees this computer come from.",
     )
     bandwidth_mbps: int = Field(
-        default=100, ge=1, le=100, description="Ceiling of outbound traffic, billed by GB, in Mbit/s. Inbound is free and as fast (at least 10)."
+        default=100,
+        ge=1,
+        le=100,
+        description="Ceiling of traffic in Mbit/s. Outbound is billed by GB; inbound is free and gets at least 10.",
     )
     demo_port: Annotated[int, AfterValidator(rules.check_demo_port)] = Field(
         default=7860, description="TCP port of the web demo."

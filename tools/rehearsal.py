@@ -7,48 +7,21 @@ import os
 import secrets
 import subprocess
 import sys
-from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from tools.pulumi_engine import EngineError, ensure_engine
+from tools.workspace import ROOT, local_environment
 
-ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / ".local"
 STACK = "local"
 PORT = int(os.environ.get("CHATGLM_LOCAL_PORT", "8600"))
 #: How much faster than real time the local cloud lives; `make up SPEED=1` shows real waiting times.
 SPEED = os.environ.get("CHATGLM_LOCAL_SPEED", "120")
-OFFICIAL_PLUGIN = Path.home() / ".pulumi" / "plugins" / "resource-tencentcloud-v0.2.3"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Rehearse the stack's life on the local cloud.")
 console = Console()
-
-
-def environment(engine: Path) -> dict[str, str]:
-    """What a Pulumi command needs to run the stack on the local cloud and nowhere else."""
-    keys = json.loads((LOCAL / "cloud" / "keys.json").read_text(encoding="utf-8"))
-    path = [str(Path(sys.executable).parent), str(engine)]
-    home = Path.home() / ".pulumi"
-    if not OFFICIAL_PLUGIN.exists():
-        # The stand-in is found by name on the PATH; where the official plug-in is installed, that one is used.
-        path.append(str(ROOT / "localcloud" / "plugin"))
-        home = LOCAL / "pulumi"
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([*path, os.environ["PATH"]]),
-        "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": (LOCAL / "state").as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(LOCAL / "passphrase"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_RUN_PROGRAM": "true",  # a destroy runs the program, whose hooks guard the machine
-        "CHATGLM_PYTHON": sys.executable,
-        "HTTP_PROXY": f"http://127.0.0.1:{PORT}",
-        "TENCENTCLOUD_PROTOCOL": "HTTP",
-        "TENCENTCLOUD_SECRET_ID": keys["secretId"],
-        "TENCENTCLOUD_SECRET_KEY": keys["secretKey"],
-    }
 
 
 def pulumi(*arguments: str, stdin: str | None = None, quiet: bool = False) -> str:
@@ -56,7 +29,12 @@ def pulumi(*arguments: str, stdin: str | None = None, quiet: bool = False) -> st
     engine = ensure_engine()
     command = [str(engine / "pulumi"), *arguments, "--non-interactive", "--cwd", str(ROOT)]
     run = subprocess.run(
-        command, env=environment(engine), input=stdin, text=True, stdout=subprocess.PIPE if quiet else None, check=False
+        command,
+        env={**os.environ, **local_environment(LOCAL, LOCAL / "cloud", PORT)},
+        input=stdin,
+        text=True,
+        stdout=subprocess.PIPE if quiet else None,
+        check=False,
     )
     if run.returncode:
         raise typer.Exit(run.returncode)
@@ -72,12 +50,6 @@ def start_cloud() -> None:
 
 def prepare_stack() -> None:
     """Make the stack with a password of its own, unless it is there."""
-    for folder in ("state", "pulumi"):
-        (LOCAL / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    passphrase = LOCAL / "passphrase"
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(24), encoding="utf-8")
     names = {stack["name"] for stack in json.loads(pulumi("stack", "ls", "--json", quiet=True))}
     if STACK in names:
         return

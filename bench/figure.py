@@ -1,0 +1,28 @@
+"""One measured figure and how it is printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`bar` is the bound that the figure keeps, from above or below by `limit`; None: told for its own sake."""
+
+    name: str
+    value: float
+    unit: str
+    bar: float | None = None
+    limit: str = "at most"
+
+    @property
+    def kept(self) -> bool:
+        if self.bar is None:
+            return True
+        return self.value <= self.bar if self.limit == "at most" else self.value >= self.bar
+
+    def __str__(self) -> str:
+        told = f"{self.name:<28} {self.value:>12.3f} {self.unit:<12}"
+        if self.bar is None:
+            return told
+        return f"{told} {self.limit} {self.bar:g}" + ("" if self.kept else "  MISSED")
