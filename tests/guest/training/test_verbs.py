@@ -47,7 +47,7 @@ class FakeDemo:
 @pytest.fixture
 def fake_demo(monkeypatch: pytest.MonkeyPatch) -> FakeDemo:
     fake = FakeDemo()
-    monkeypatch.setattr(demo, "control", lambda machine: fake)
+    monkeypatch.setattr(demo, "control", lambda _: fake)
     return fake
 
 
