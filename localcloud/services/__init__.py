@@ -1,0 +1,1 @@
+"""The rules of the services, one concept a file."""
