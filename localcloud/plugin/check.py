@@ -7,7 +7,7 @@ filled in are kept in the inputs under `__defaults`, so that a later check can t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,13 @@ def check(schema: Schema, news: Properties, olds: Properties, naming: Naming) ->
     return Verdict(inputs, [f"{reason}. Examine values at '{naming.resource}.{path}'." for path, reason in failures])
 
 
+def check_arguments(properties: Mapping[str, Property], arguments: Properties) -> Verdict:
+    """Judges a function's arguments. Nothing is filled in: a function knows its own defaults."""
+    converted, failures = _convert(properties, arguments, "")
+    failures += _complaints(properties, Traits(), converted, "")
+    return Verdict(converted, [f"{reason}. Examine values at '{path}'." for path, reason in failures])
+
+
 Failure = tuple[str, str]
 
 
@@ -79,6 +86,9 @@ def _convert(properties: Mapping[str, Property], values: Properties, at: str) ->
                 elements.append(inner)
                 failures += inner_failures
             converted[name] = elements
+        elif item.fields is not None and isinstance(value, dict):
+            converted[name], inner_failures = _convert(item.fields, value, f"{path}.")
+            failures += inner_failures
         else:
             fitting, complaint = _fit(item, value)
             converted[name] = fitting
@@ -90,8 +100,12 @@ def _convert(properties: Mapping[str, Property], values: Properties, at: str) ->
 def _fit(item: Property, value: Any) -> tuple[Any, str | None]:
     kind = _kind(value)
     if item.type == "array":
-        strings = isinstance(value, list) and all(isinstance(element, str) for element in value)
-        return value, None if strings else f"expected array type, got {kind} type"
+        if not isinstance(value, list):
+            return value, f"expected array type, got {kind} type"
+        wrong = next((element for element in value if isinstance(element, dict | list)), None)
+        if wrong is not None:
+            return value, f"expected string type in the array, got {_kind(wrong)} type"
+        return [_text(element) for element in value], None
     if item.type == "object":
         if isinstance(value, dict) and all(not isinstance(entry, dict | list) for entry in value.values()):
             return {key: _text(entry) for key, entry in value.items()}, None
@@ -107,9 +121,7 @@ def _fit(item: Property, value: Any) -> tuple[Any, str | None]:
     return value, None if _NAMES[item.type] == kind else f"expected {_NAMES[item.type]} type, got {kind} type"
 
 
-def _complaints(
-    properties: Mapping[str, Property], traits: Traits, values: Properties, at: str
-) -> Iterator[Failure] | list[Failure]:
+def _complaints(properties: Mapping[str, Property], traits: Traits, values: Properties, at: str) -> list[Failure]:
     found: list[Failure] = []
     for name, item in sorted(properties.items()):
         value = values.get(name)

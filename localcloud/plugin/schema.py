@@ -51,7 +51,7 @@ class Property:
     secret: bool
     is_set: bool
     default: Any
-    fields: Mapping[str, Property] | None  # of the list's elements when they are objects
+    fields: Mapping[str, Property] | None  # of the list's elements, or of the value, when they are objects
 
     @property
     def is_collection(self) -> bool:
@@ -99,6 +99,13 @@ def resource_schema(token: str, traits: Traits) -> Schema:
     return Schema(token, properties, traits)
 
 
+def function_inputs(token: str) -> dict[str, Property]:
+    """The arguments of a function; raises KeyError for one that `schema.json` does not hold."""
+    entry = package()["functions"][token].get("inputs", {})
+    named = entry.get("properties", {})
+    return _properties(named, named, frozenset(entry.get("required", ())), Traits())
+
+
 def _properties(
     outputs: Mapping[str, Any], inputs: Mapping[str, Any], required: frozenset[str], traits: Traits
 ) -> dict[str, Property]:
@@ -111,7 +118,7 @@ def _property(name: str, output: Any, entry: Any, required: bool, traits: Traits
     return Property(
         name=name,
         terraform_name=traits.renamed.get(name, terraform_name(name)),
-        type=spec["type"],
+        type=spec.get("type", "object"),  # an object with a type of its own only says which
         input=entry is not None,
         required=required and not (traits.auto_name and name == "name"),
         computed=entry is None or name in traits.computed,
@@ -124,7 +131,7 @@ def _property(name: str, output: Any, entry: Any, required: bool, traits: Traits
 
 
 def _fields(spec: Any, traits: Traits) -> dict[str, Property] | None:
-    reference = spec.get("items", {}).get("$ref")
+    reference = spec.get("$ref") or spec.get("items", {}).get("$ref")
     if reference is None:
         return None
     entry = package()["types"][reference.removeprefix("#/types/")]

@@ -14,11 +14,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from localcloud.plugin import configuration, functions, resources, state
 from localcloud.plugin.api import Api, ApiError, OperationError, Patience
-from localcloud.plugin.check import Naming, check
+from localcloud.plugin.check import Naming, check, check_arguments
 from localcloud.plugin.diff import Difference, difference
 from localcloud.plugin.encoding import UNKNOWN, Properties, contains_unknown, decode, encode
 from localcloud.plugin.resources.resource import Resource
-from localcloud.plugin.schema import SCHEMA_FILE, package
+from localcloud.plugin.schema import SCHEMA_FILE, function_inputs, package
 
 WORKERS = 32  # a wait for the cloud holds a worker, and the engine runs many operations at once
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as Pulumi's own plug-ins allow
@@ -164,7 +164,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             called = functions.function(request.tok)
         except KeyError:
             context.abort(grpc.StatusCode.UNKNOWN, _unknown("data function", "Invoke", request.tok, functions.MODULES))
-        arguments = decode(request.args, skip_nulls=True)
+        verdict = check_arguments(function_inputs(request.tok), decode(request.args, skip_nulls=True))
+        if verdict.failures:
+            failures = [provider_pb2.CheckFailure(reason=reason) for reason in verdict.failures]
+            return provider_pb2.InvokeResponse(failures=failures)
+        arguments = verdict.inputs
         found = self._attempt(context, f"invoking {request.tok}: ", lambda api: called(api, arguments))
         return provider_pb2.InvokeResponse(**{"return": encode(found)})
 
@@ -176,6 +180,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return resources.resource(token)
         except KeyError:
             context.abort(grpc.StatusCode.UNKNOWN, _unknown("resource type", verb, token, resources.MODULES))
+            raise  # never reached: `abort` raises
 
     def _attempt(self, context: Any, prefix: str, work: Callable[[Api], Any]) -> Any:
         """Does the work; a failure ends the call with the official plug-in's form of words."""

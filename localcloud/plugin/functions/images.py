@@ -43,6 +43,8 @@ def newest_first(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def name_matcher(arguments: Properties) -> Any:
     """A test of an image by `imageNameRegex` or `osName` (any part of it, in any case)."""
     pattern, system = arguments.get("imageNameRegex") or "", (arguments.get("osName") or "").lower()
+    if pattern and system:
+        raise OperationError('Conflicting configuration arguments. "image_name_regex": conflicts with os_name')
     try:
         expression = re.compile(pattern)
     except re.error as error:

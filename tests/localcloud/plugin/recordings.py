@@ -1,15 +1,14 @@
-"""The recordings of the official plug-in, and a server that plays their HTTP responses."""
+"""The recordings of the official plug-in, and a cloud that plays their HTTP responses."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections import defaultdict
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
+
+from tests.localcloud.plugin.small_cloud import SmallCloud
 
 FOLDER = Path(__file__).parents[2] / "contract"
 IGNORED_REQUEST_FIELDS = frozenset({"ClientToken"})  # random: it makes a repeated launch launch only once
@@ -60,32 +59,17 @@ def api_calls(scenario: str) -> list[Call]:
     return found
 
 
-@dataclass
-class RecordedCloud:
+class RecordedCloud(SmallCloud):
     """Answers each call as it was recorded: the first one made gets the first answer, and so on."""
 
-    calls: list[Call]
-    made: list[int] = field(default_factory=list)  # places of the recorded calls that were made, in order
-    unexpected: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(self, calls: list[Call]) -> None:
+        super().__init__()
+        self.calls = calls
+        self.made: list[int] = []  # places of the recorded calls that were made, in order
+        self.unexpected: list[str] = []
         self._waiting: dict[str, list[Call]] = defaultdict(list)
-        for call in self.calls:
+        for call in calls:
             self._waiting[call.key].append(call)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> RecordedCloud:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def missing(self) -> list[str]:
@@ -100,25 +84,3 @@ class RecordedCloud:
         call = self._waiting[key].pop(0)
         self.made.append(call.place)
         return call.response
-
-
-def _handler(cloud: RecordedCloud) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            service = self.headers["Host"].split(".", 1)[0]
-            response = cloud.answer(service, self.headers["X-TC-Action"], request)
-            body = json.dumps({"Response": response}).encode("utf-8")
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    return Handler

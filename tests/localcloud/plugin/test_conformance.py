@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-_spec = importlib.util.spec_from_file_location("plugin_recordings", Path(__file__).with_name("recordings.py"))
-assert _spec is not None
-assert _spec.loader is not None
-recordings = importlib.util.module_from_spec(_spec)
-sys.modules["plugin_recordings"] = recordings
-_spec.loader.exec_module(recordings)
+from tests.localcloud.plugin import recordings
 
 GO_ERROR = "rpc error: code = Unknown desc = "
 
