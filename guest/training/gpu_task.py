@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from guest.errors import GuestError
 from guest.training.files import read_json, write_json
 from guest.training.machine import Machine
 from guest.training.process import Identity
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 HANDOVER_SECONDS = 60.0
 
@@ -59,16 +65,15 @@ def current(machine: Machine) -> GpuTask | None:
 def claim(machine: Machine, *, kind: str, run: str) -> GpuTask:
     """Take the GPU for this process; raises GuestError when a task has it."""
     task = GpuTask(kind, run, uuid.uuid4().hex, Identity.of(os.getpid()))
-    path = lock_file(machine)
-    while not _create(path, task):
-        holder = _read(path)
-        if holder is not None and holder.is_alive():
+    with _alone(machine):
+        holder = current(machine)
+        if holder is not None:
             what = "training" if holder.kind == "train" else "being evaluated"
             raise GuestError(
                 f"Run {holder.run} is {what}; the GPU holds one task at a time.",
                 f"Wait for it, or stop it first (its checkpoints stay): stop {holder.run}.",
             )
-        _remove_stale(path)
+        write_json(lock_file(machine), task.as_dict())
     return task
 
 
@@ -85,12 +90,13 @@ def claimed(machine: Machine, *, kind: str, run: str) -> Iterator[GpuTask]:
 
 def take_over(machine: Machine, token: str, child: Identity | None = None) -> GpuTask:
     """Make this process the supervisor of the task with that token; raises GuestError when it is not its lock."""
-    task = _read(lock_file(machine))
-    if task is None or task.token != token:
-        raise GuestError("The GPU was given to another task meanwhile.", "Start it again.")
-    task = GpuTask(task.kind, task.run, token, Identity.of(os.getpid()), child)
-    write_json(lock_file(machine), task.as_dict())
-    return task
+    with _alone(machine):
+        task = _read(lock_file(machine))
+        if task is None or task.token != token:
+            raise GuestError("The GPU was given to another task meanwhile.", "Start it again.")
+        task = GpuTask(task.kind, task.run, token, Identity.of(os.getpid()), child)
+        write_json(lock_file(machine), task.as_dict())
+        return task
 
 
 def wait_for_handover(machine: Machine, claimed: GpuTask, seconds: float = HANDOVER_SECONDS) -> bool:
@@ -106,32 +112,23 @@ def wait_for_handover(machine: Machine, claimed: GpuTask, seconds: float = HANDO
 
 def release(machine: Machine, token: str) -> None:
     """Give the GPU back, if it is still held under that token."""
-    task = _read(lock_file(machine))
-    if task is not None and task.token == token:
-        lock_file(machine).unlink(missing_ok=True)
+    with _alone(machine):
+        task = _read(lock_file(machine))
+        if task is not None and task.token == token:
+            lock_file(machine).unlink(missing_ok=True)
 
 
-def _create(path: Path, task: GpuTask) -> bool:
-    """Create the lock with its content in one step; False where there is one."""
-    draft = path.with_name(f"{path.name}.{task.token}")
-    write_json(draft, task.as_dict())
-    try:
-        os.link(draft, path)
-        return True
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-
-
-def _remove_stale(path: Path) -> None:
-    # Renamed first: of two processes that both found it stale, one only succeeds.
-    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.rename(aside)
-        aside.unlink()
-    except FileNotFoundError:
-        return
+@contextlib.contextmanager
+def _alone(machine: Machine) -> Iterator[None]:
+    """Let one process at a time look at the lock and change it; the system frees this when the process dies."""
+    machine.state.mkdir(parents=True, exist_ok=True)
+    with (machine.state / "training.guard").open("ab") as guard:
+        if sys.platform == "win32":
+            guard.seek(0)
+            msvcrt.locking(guard.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
 
 
 def _read(path: Path) -> GpuTask | None:

@@ -151,7 +151,7 @@ def test_rows_that_get_cut_are_counted(path: Path) -> None:
 
 def test_lengths_are_exact_where_the_tokenizer_is_there(path: Path) -> None:
     path.write_bytes(lines(GOOD))
-    report = check(path, count_tokens=lambda text: 500)
+    report = check(path, count_tokens=lambda _: 500)
     assert (report.longest_prompt, report.as_dict()["lengths"]) == (500, "exact")
     assert str(report.warnings[0]).startswith("1 of 1 prompts")
 

@@ -69,7 +69,7 @@ def test_the_windows_task_has_no_time_limit_runs_as_system_and_quotes_its_paths(
         directory=r"C:\chat glm",
         log=r"C:\chat glm\log.txt",
     )
-    task = ElementTree.fromstring(xml.partition("?>")[2])
+    task = ElementTree.fromstring(xml.partition("?>")[2])  # noqa: S314 - the project's own
     space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
     found = {path: task.findtext(f".//t:{path}", namespaces=space) for path in ("UserId", "ExecutionTimeLimit")}
     assert found == {"UserId": "S-1-5-18", "ExecutionTimeLimit": "PT0S"}

@@ -4,28 +4,115 @@ ptuning/arguments.py of THUDM/ChatGLM-6B (2023-2024), and the fields of Training
 of transformers 4.27.1.
 """
 
-MODEL = set(
-    """model_name_or_path ptuning_checkpoint config_name tokenizer_name cache_dir use_fast_tokenizer model_revision
-    use_auth_token resize_position_embeddings quantization_bit pre_seq_len prefix_projection""".split()
-)
+MODEL = {
+    "cache_dir",
+    "config_name",
+    "model_name_or_path",
+    "model_revision",
+    "pre_seq_len",
+    "prefix_projection",
+    "ptuning_checkpoint",
+    "quantization_bit",
+    "resize_position_embeddings",
+    "tokenizer_name",
+    "use_auth_token",
+    "use_fast_tokenizer",
+}
 
-DATA = set(
-    """lang dataset_name dataset_config_name prompt_column response_column history_column train_file validation_file
-    test_file overwrite_cache preprocessing_num_workers max_source_length max_target_length val_max_target_length
-    pad_to_max_length max_train_samples max_eval_samples max_predict_samples num_beams ignore_pad_token_for_loss
-    source_prefix forced_bos_token""".split()
-)
+DATA = {
+    "dataset_config_name",
+    "dataset_name",
+    "forced_bos_token",
+    "history_column",
+    "ignore_pad_token_for_loss",
+    "lang",
+    "max_eval_samples",
+    "max_predict_samples",
+    "max_source_length",
+    "max_target_length",
+    "max_train_samples",
+    "num_beams",
+    "overwrite_cache",
+    "pad_to_max_length",
+    "preprocessing_num_workers",
+    "prompt_column",
+    "response_column",
+    "source_prefix",
+    "test_file",
+    "train_file",
+    "val_max_target_length",
+    "validation_file",
+}
 
-TRAINER = set(
-    """output_dir overwrite_output_dir do_train do_eval do_predict evaluation_strategy prediction_loss_only
-    per_device_train_batch_size per_device_eval_batch_size gradient_accumulation_steps eval_accumulation_steps
-    eval_delay learning_rate weight_decay adam_beta1 adam_beta2 adam_epsilon max_grad_norm num_train_epochs max_steps
-    lr_scheduler_type warmup_ratio warmup_steps log_level log_on_each_node logging_dir logging_strategy
-    logging_first_step logging_steps logging_nan_inf_filter save_strategy save_steps save_total_limit
-    save_on_each_node no_cuda seed data_seed bf16 fp16 fp16_opt_level local_rank debug dataloader_drop_last eval_steps
-    dataloader_num_workers run_name disable_tqdm remove_unused_columns label_names load_best_model_at_end
-    metric_for_best_model greater_is_better ignore_data_skip deepspeed label_smoothing_factor optim adafactor
-    group_by_length report_to dataloader_pin_memory skip_memory_metrics push_to_hub resume_from_checkpoint
-    gradient_checkpointing auto_find_batch_size full_determinism
-    sortish_sampler predict_with_generate generation_max_length generation_num_beams""".split()
-)
+TRAINER = {
+    "adafactor",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "auto_find_batch_size",
+    "bf16",
+    "data_seed",
+    "dataloader_drop_last",
+    "dataloader_num_workers",
+    "dataloader_pin_memory",
+    "debug",
+    "deepspeed",
+    "disable_tqdm",
+    "do_eval",
+    "do_predict",
+    "do_train",
+    "eval_accumulation_steps",
+    "eval_delay",
+    "eval_steps",
+    "evaluation_strategy",
+    "fp16",
+    "fp16_opt_level",
+    "full_determinism",
+    "generation_max_length",
+    "generation_num_beams",
+    "gradient_accumulation_steps",
+    "gradient_checkpointing",
+    "greater_is_better",
+    "group_by_length",
+    "ignore_data_skip",
+    "label_names",
+    "label_smoothing_factor",
+    "learning_rate",
+    "load_best_model_at_end",
+    "local_rank",
+    "log_level",
+    "log_on_each_node",
+    "logging_dir",
+    "logging_first_step",
+    "logging_nan_inf_filter",
+    "logging_steps",
+    "logging_strategy",
+    "lr_scheduler_type",
+    "max_grad_norm",
+    "max_steps",
+    "metric_for_best_model",
+    "no_cuda",
+    "num_train_epochs",
+    "optim",
+    "output_dir",
+    "overwrite_output_dir",
+    "per_device_eval_batch_size",
+    "per_device_train_batch_size",
+    "predict_with_generate",
+    "prediction_loss_only",
+    "push_to_hub",
+    "remove_unused_columns",
+    "report_to",
+    "resume_from_checkpoint",
+    "run_name",
+    "save_on_each_node",
+    "save_steps",
+    "save_strategy",
+    "save_total_limit",
+    "seed",
+    "skip_memory_metrics",
+    "sortish_sampler",
+    "warmup_ratio",
+    "warmup_steps",
+    "weight_decay",
+}
