@@ -17,12 +17,12 @@ from components.network import Network, NetworkArgs
 from components.outputs import end_stray, stack_outputs
 from components.prior import read_prior
 from components.settings import load_settings
-from components.survey import survey
+from components.survey import demand_sight, survey
 
 
 async def main() -> pulumi.Inputs:
     config = pulumi.runtime.get_config_env()
-    settings = load_settings(config)
+    settings = load_settings(config, pulumi.runtime.get_config_secret_keys_env())
     stack = pulumi.get_stack()
     stack_id = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     region, commit = find_region(config), find_commit()
@@ -31,6 +31,8 @@ async def main() -> pulumi.Inputs:
 
     prior = await read_prior()
     facts = await asyncio.to_thread(survey, settings, prior, cloud, stack_id, region)
+    if not pulumi.runtime.is_dry_run():
+        demand_sight(facts)
     plan = lifecycle.plan(settings, prior, facts, region)
     for line in announcement.announce(plan, settings, facts, region, stack):
         pulumi.log.info(line)

@@ -54,7 +54,7 @@ def announce(plan: Plan, settings: Settings, facts: Facts, region: str, stack: s
         *_deeds(plan, settings, facts, stack),
         _cost_line(plan, cost(plan, settings, facts, region)),
         *plan.notes,
-        *(f"Could not look up {what}: {why}." for what, why in facts.unknown.items()),
+        *unknown_lines(facts),
         *(["chatglm:discard is true: a machine may be terminated without an image of it."] if settings.discard else []),
     ]
 
@@ -89,6 +89,14 @@ def _deeds(plan: Plan, settings: Settings, facts: Facts, stack: str) -> list[str
         f"Then the image {i.name} ({i.id}), {age(i, facts)} old, is deleted with its snapshots." for i in plan.retired
     ]
     return lines
+
+
+def unknown_lines(facts: Facts) -> list[str]:
+    """What could not be looked up, one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for what, why in facts.unknown.items():
+        reasons.setdefault(why, []).append(what)
+    return [f"Could not look up {', '.join(what)}. {why}" for why, what in reasons.items()]
 
 
 def _image(plan: Plan) -> str:

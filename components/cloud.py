@@ -244,7 +244,7 @@ def ask(questions: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dic
             try:
                 answers[name] = future.result()
             except CloudError as error:
-                failures[name] = str(error)
+                failures[name] = error.reason
     return answers, failures
 
 

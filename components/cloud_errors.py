@@ -89,15 +89,16 @@ ADVICE: dict[str, tuple[str, str]] = {
 
 
 class CloudError(Exception):
-    """A call was refused or failed: words first, then Tencent's code and request id."""
+    """A call was refused or failed: words first, then Tencent's code and request id. `reason` is the short form."""
 
     def __init__(self, action: str, code: str, message: str, request_id: str | None = None) -> None:
         self.action = action
         self.code = code
         meaning, advice = explain(code)
-        detail = f"{code}: {message}" + (f", request {request_id}" if request_id else "")
-        words = f"{meaning}; {advice}" if meaning else message
-        super().__init__(f"{action}: {words}. ({detail})")
+        words = f"{meaning}; {advice}" if meaning else message.rstrip(".")
+        self.reason = f"{words[:1].upper()}{words[1:]} ({code})."
+        told = f"{message.rstrip('.')}, request {request_id}" if request_id else message.rstrip(".")
+        super().__init__(f"{action}: {words} ({code}: {told}).")
 
 
 def explain(code: str) -> tuple[str, str]:

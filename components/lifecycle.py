@@ -192,7 +192,9 @@ def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan
     if facts.disk and not refusal:
         refusal = _disk_refusal(settings, facts.disk)
     image_id = source.id if source else _unseen_image(settings, prior, facts)
-    if not refusal and not image_id and facts.images is not None:
+    if not refusal and not image_id and "public image" in facts.unknown:
+        refusal = f"The Windows image could not be looked up. {facts.unknown['public image']}"
+    elif not refusal and not image_id and facts.images is not None:
         refusal = (
             f"No public image in {region} matches chatglm:imageName ({settings.image_name!r}). "
             "Name one with chatglm:imageId."

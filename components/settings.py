@@ -6,7 +6,7 @@ import base64
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -152,19 +152,32 @@ class Settings(BootstrapSettings):
         return base64.b32encode(made).decode().lower()
 
 
-def load_settings(values: Mapping[str, str]) -> Settings:
+SECRETS = ("adminPassword", "demoPassword")
+
+
+def load_settings(values: Mapping[str, str], encrypted: Collection[str]) -> Settings:
     """Settings from a stack's config values, keyed `chatglm:key` (other namespaces are passed over).
 
-    Raises SettingsError that lists every mistake.
+    `encrypted` names the keys that the stack holds as secrets. Raises SettingsError that lists every mistake.
     """
     prefix = f"{PROJECT}:"
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     fields = {info.alias or name: info.annotation for name, info in Settings.model_fields.items()}
     decoded = {key: _decode(value, fields.get(key)) for key, value in given.items()}
+    mistakes = [_in_clear(key) for key in SECRETS if given.get(key) and prefix + key not in encrypted]
     try:
-        return Settings.model_validate(decoded)
+        settings = Settings.model_validate(decoded)
     except ValidationError as error:
-        raise SettingsError(_mistake(detail, list(fields)) for detail in error.errors()) from None
+        mistakes += [_mistake(detail, list(fields)) for detail in error.errors()]
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _in_clear(key: str) -> Mistake:
+    name = f"{PROJECT}:{key}"
+    rule = "it stands in the stack's file in the clear, for anyone to read."
+    return Mistake(name, None, rule, f"Set another one, encrypted: pulumi config set --secret {name} '...'")
 
 
 def _decode(value: str, annotation: Any) -> Any:

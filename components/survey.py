@@ -7,13 +7,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pulumi
+
+from components.announcement import unknown_lines
 from components.cloud import Cloud, ask
 from components.facts import Facts
 from components.lifecycle import candidate_zones
 from components.prior import Prior
 from components.settings import Settings
 
-NO_KEYS = "no keys of Tencent Cloud were found (TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY)"
+NO_KEYS = "No keys of Tencent Cloud were found: set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY."
+
+
+class BlindError(pulumi.RunError):
+    """The cloud could not be looked at, and an update that does not know what exists could launch it twice."""
+
+
+def demand_sight(facts: Facts) -> None:
+    """Raise BlindError unless machines and images were seen. Previews go on without."""
+    if facts.instances is None or facts.images is None:
+        raise BlindError(
+            "Nothing was changed, because the cloud could not be looked at. " + " ".join(unknown_lines(facts))
+        )
 
 
 def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str, region: str) -> Facts:

@@ -26,8 +26,9 @@ def declarations() -> dict[str, dict[str, Any]]:
         declared: dict[str, Any] = _type(info.annotation)
         declared["description"] = info.description
         if isinstance(default, SecretStr):
+            # Not declared `secret: true`: the engine refuses a declared default that is not encrypted, and
+            # without a default it refuses a stack that leaves the key out, before all mistakes can be told at once.
             default = default.get_secret_value()
-            declared["secret"] = True
         declared["default"] = to_jsonable_python(default)
         found[f"{PROJECT}:{info.alias}"] = declared
     return dict(sorted(found.items()))

@@ -11,12 +11,13 @@ from components.mistakes import SettingsError
 from components.settings import Settings, load_settings
 
 GOOD_PASSWORD = "Correct-Horse-7"
+ENCRYPTED = ["chatglm:adminPassword", "chatglm:demoPassword"]
 
 
 def load(**given: Any) -> Settings:
     values = {"adminPassword": GOOD_PASSWORD, **given}
     texts = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()}
-    return load_settings({f"chatglm:{key}": text for key, text in texts.items()})
+    return load_settings({f"chatglm:{key}": text for key, text in texts.items()}, ENCRYPTED)
 
 
 def mistakes(**given: Any) -> dict[str, str]:
@@ -121,7 +122,10 @@ def test_a_bid_needs_spot() -> None:
 
 
 def test_other_namespaces_are_not_ours_to_judge() -> None:
-    assert load_settings({"tencentcloud:region": "x", "chatglm:adminPassword": GOOD_PASSWORD}).state == "running"
+    assert (
+        load_settings({"tencentcloud:region": "x", "chatglm:adminPassword": GOOD_PASSWORD}, ENCRYPTED).state
+        == "running"
+    )
 
 
 def test_the_demo_gets_a_password_of_its_own_that_differs_by_stack_and_stays_the_same() -> None:
@@ -137,3 +141,9 @@ def test_a_settings_object_never_shows_its_secrets() -> None:
     settings = load(demoPassword="chosen-by-me")
     assert GOOD_PASSWORD not in repr(settings)
     assert "chosen-by-me" not in str(settings)
+
+
+def test_a_password_that_stands_in_the_clear_is_refused_without_repeating_it() -> None:
+    with pytest.raises(SettingsError, match="in the clear") as caught:
+        load_settings({"chatglm:adminPassword": GOOD_PASSWORD}, encrypted=[])
+    assert GOOD_PASSWORD not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,15 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from components.cloud import Access, Cloud
 from localcloud.control_client import Control
 from tools.workspace import ROOT, Workspace
 
 
 @dataclass(frozen=True)
 class LocalCloud:
+    """A local cloud with its control interface, and its API as the owner of the account would use it."""
+
     data: Path
     port: int
     control: Control
+    api: Cloud
+
+    def billed(self) -> list[str]:
+        """What is being billed now, by kind."""
+        return sorted(item.kind for item in self.control.meter().items if item.hourly_cny > 0)
 
 
 def free_port() -> int:
@@ -30,12 +39,15 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
     data, port = tmp_path / "cloud", free_port()
     command = [sys.executable, "-m", "localcloud"]
     options = ["--port", str(port), "--data", str(data), "--speed", "max"]
     subprocess.run([*command, "start", *options], cwd=ROOT, check=True)
-    yield LocalCloud(data, port, Control(f"http://127.0.0.1:{port}"))
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+    keys = json.loads((data / "keys.json").read_text(encoding="utf-8"))
+    access = Access(keys["secretId"], keys["secretKey"], "", "ap-guangzhou", "HTTP", "tencentcloudapi.com")
+    yield LocalCloud(data, port, Control(f"http://127.0.0.1:{port}"), Cloud(access))
     subprocess.run([*command, "stop", "--data", str(data)], cwd=ROOT, check=True)
 
 

@@ -7,11 +7,6 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-def billed(cloud) -> list[str]:
-    """What is being billed now, by kind."""
-    return sorted(item.kind for item in cloud.control.meter().items if item.hourly_cny > 0)
-
-
 def assert_no_changes(stack) -> None:
     """A preview finds nothing to do."""
     preview = stack.preview("--expect-no-changes")
@@ -22,13 +17,13 @@ def test_the_whole_life(cloud, stack) -> None:
     fresh = stack.up("running")
     assert fresh.ok, fresh.text
     first = stack.outputs()["machineId"]
-    assert billed(cloud) == ["disk", "instance"]
+    assert cloud.billed() == ["disk", "instance"]
     assert_no_changes(stack)
 
     parked = stack.up("parked")
     assert parked.ok, parked.text
     assert f"{first} is switched off and captured" in parked.text
-    assert billed(cloud) == ["snapshot"], "a parked stack costs its image and nothing else"
+    assert cloud.billed() == ["snapshot"], "a parked stack costs its image and nothing else"
     assert_no_changes(stack)
 
     restored = stack.up("running")
@@ -36,23 +31,23 @@ def test_the_whole_life(cloud, stack) -> None:
     second = stack.outputs()["machineId"]
     assert second != first
     [image] = cloud.control.images()
-    assert next(i for i in cloud.control.instances() if i["InstanceId"] == second)["ImageId"] == image["ImageId"]
+    assert [(i.id, i.image_id) for i in cloud.control.instances()] == [(second, image.id)]
     assert_no_changes(stack)
 
     again = stack.up("parked")
     assert again.ok, again.text
     [newer] = cloud.control.images()
-    assert newer["ImageId"] != image["ImageId"], "the older image went with the second park"
-    assert {s["SnapshotId"] for s in cloud.control.snapshots()} == {s["SnapshotId"] for s in newer["SnapshotSet"]}
-    assert billed(cloud) == ["snapshot"]
+    assert newer.id != image.id, "the older image went with the second park"
+    assert [s.id for s in cloud.control.snapshots()] == newer.snapshot_ids
+    assert cloud.billed() == ["snapshot"]
 
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
-    assert [i["ImageId"] for i in cloud.control.images()] == [newer["ImageId"]], "keepImage holds the image"
+    assert [i.id for i in cloud.control.images()] == [newer.id], "keepImage holds the image"
 
     back = stack.up("running")
     assert back.ok, back.text
-    assert f"from the image {newer['ImageName']}" in back.text
+    assert f"from the image {newer.name}" in back.text
 
     refused = stack.destroy()
     assert not refused.ok
@@ -73,10 +68,10 @@ def test_a_refused_capture_leaves_the_machine_and_the_next_up_parks(cloud, stack
     failed = stack.up("parked")
     assert not failed.ok
     assert "InvalidInstance.NotSupported" in failed.text
-    assert [i["InstanceId"] for i in cloud.control.instances()] == [machine]
+    assert [i.id for i in cloud.control.instances()] == [machine]
     parked = stack.up()
     assert parked.ok, parked.text
-    assert billed(cloud) == ["snapshot"]
+    assert cloud.billed() == ["snapshot"]
 
 
 def test_reclaimed_while_running_comes_back_from_the_last_image(cloud, stack) -> None:
@@ -101,7 +96,7 @@ def test_reclaimed_then_asked_to_park_keeps_the_last_image_and_says_so(cloud, st
     parked = stack.up("parked")
     assert parked.ok, parked.text
     assert "there is nothing to capture" in parked.text
-    assert billed(cloud) == ["snapshot"]
+    assert cloud.billed() == ["snapshot"]
     assert_no_changes(stack)
 
 
@@ -117,7 +112,7 @@ def test_an_image_deleted_by_hand_is_told_at_once_with_what_to_do(cloud, stack) 
     assert stack.up("running").ok
     assert stack.up("parked").ok
     [image] = cloud.control.images()
-    cloud.control.delete_image(image["ImageId"])
+    cloud.api.call("cvm", "DeleteImages", ImageIds=[image.id])
     refused = stack.up("running")
     assert not refused.ok
     assert "deleted outside Pulumi" in refused.text

@@ -16,8 +16,3 @@ def test_every_key_has_type_default_and_description() -> None:
     for key, declared in declarations().items():
         assert {"type", "default", "description"} <= set(declared), key
         assert declared["description"], key
-
-
-def test_passwords_are_declared_as_secrets() -> None:
-    secret = {key for key, declared in declarations().items() if declared.get("secret")}
-    assert secret == {"chatglm:adminPassword", "chatglm:demoPassword"}
