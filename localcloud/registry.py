@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,11 @@ def find_action(service: str, name: str) -> Action | None:
 
 def all_actions() -> dict[tuple[str, str], Action]:
     """Every action that this cloud has, by service and name."""
-    if not _ACTIONS:
-        for module in _MODULES:
-            import_module(f"localcloud.services.{module}")
+    _load_services()
     return _ACTIONS
+
+
+@cache
+def _load_services() -> None:
+    for module in _MODULES:
+        import_module(f"localcloud.services.{module}")
