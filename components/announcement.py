@@ -41,7 +41,7 @@ class Cost:
 def cost(plan: Plan, settings: Settings, facts: Facts, region: str) -> Cost:
     offers = [o for o in facts.offers or () if o.zone == plan.zone and o.instance_type == settings.instance_type]
     machine = offers[0].price if offers else None
-    disk = facts.disk.price if facts.disk else None
+    disk = facts.disk_price
     hourly = machine + disk if machine is not None and disk is not None else None
     snapshot = SNAPSHOT_PRICES.get(region)
     size = plan.source.size_gb if plan.source else settings.system_disk_gb

@@ -187,8 +187,8 @@ class Cloud:
         rows = self.call("cvm", "DescribeZoneInstanceConfigInfos", Filters=filters)["InstanceTypeQuotaSet"] or []
         return tuple(_offer(row) for row in rows if instance_type or (row.get("GpuCount") or 0) >= 1)
 
-    def disk_offer(self, zone: str, disk_type: str, family: str, size_gb: int) -> DiskOffer | None:
-        """What system disks of a type the zone takes; the price is for `size_gb` where Tencent gives one."""
+    def disk_offer(self, zone: str, disk_type: str, family: str) -> DiskOffer | None:
+        """What system disks of a type the zone takes; None where it takes none."""
         answer = self.call(
             "cbs",
             "DescribeDiskConfigQuota",
@@ -199,12 +199,23 @@ class Cloud:
             Zones=[zone],
             InstanceFamilies=[family],
         )
-        for row in answer.get("DiskConfigSet") or []:
-            if row.get("Available"):
-                unit = (row.get("Price") or {}).get("UnitPriceDiscount")
-                price = Decimal(str(unit)) * size_gb if unit is not None else None
-                return DiskOffer(zone, row["MinDiskSize"], row["MaxDiskSize"], row.get("StepSize") or 1, price)
-        return None
+        sold = [row for row in answer.get("DiskConfigSet") or [] if row.get("Available")]
+        if not sold:
+            return None
+        return DiskOffer(zone, sold[0]["MinDiskSize"], sold[0]["MaxDiskSize"], sold[0].get("StepSize") or 1)
+
+    def disk_price(self, disk_type: str, size_gb: int) -> Decimal | None:
+        """CNY an hour of one disk; None where Tencent gives no price."""
+        answer = self.call(
+            "cbs",
+            "InquiryPriceCreateDisks",
+            DiskChargeType="POSTPAID_BY_HOUR",
+            DiskType=disk_type,
+            DiskSize=size_gb,
+        )
+        price = answer.get("DiskPrice") or {}
+        unit = price.get("UnitPriceDiscountHigh") or price.get("UnitPriceDiscount")
+        return Decimal(str(unit)) if unit is not None else None
 
     def dry_run(self, parameters: Answer) -> None:
         """Ask RunInstances whether this launch would be taken. Buys nothing; raises CloudError if not."""

@@ -65,13 +65,12 @@ class Offer:
 
 @dataclass(frozen=True)
 class DiskOffer:
-    """Sizes in GB that a system disk may have in one zone; `price` is CNY an hour for the whole disk."""
+    """Sizes in GB that a system disk may have in one zone."""
 
     zone: str
     minimum: int
     maximum: int
     step: int
-    price: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ class Facts:
     images: tuple[Image, ...] | None = None
     offers: tuple[Offer, ...] | None = None
     disk: DiskOffer | None = None
+    disk_price: Decimal | None = None  # CNY an hour of the whole system disk
     public_image_id: str | None = None
     named_image: Image | None = None  # restoreImageId or imageId, if one is set and exists
     unknown: dict[str, str] = field(default_factory=dict)

@@ -41,12 +41,13 @@ def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str,
     family = settings.instance_type.partition(".")[0]
     pattern = re.compile(settings.image_name, re.IGNORECASE)
     questions: dict[str, Callable[[], Any]] = {
+        "disk price": lambda: cloud.disk_price(settings.system_disk_type, settings.system_disk_gb),
         "machines": lambda: cloud.instances(stack_id),
         "images": lambda: cloud.images(stack_id),
         "stock and prices": lambda: cloud.offers({*zones, zone} - {""}, settings.instance_charge_type),
     }
     if zone:
-        questions["disk"] = lambda: cloud.disk_offer(zone, settings.system_disk_type, family, settings.system_disk_gb)
+        questions["disk"] = lambda: cloud.disk_offer(zone, settings.system_disk_type, family)
     if not settings.image_id:
         questions["public image"] = lambda: cloud.public_image(
             lambda name: bool(pattern.search(name)), settings.instance_type
@@ -60,6 +61,7 @@ def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str,
         images=answers.get("images"),
         offers=answers.get("stock and prices"),
         disk=answers.get("disk"),
+        disk_price=answers.get("disk price"),
         public_image_id=answers.get("public image"),
         named_image=answers.get("named image"),
         unknown=unknown,

@@ -48,6 +48,7 @@ _MODULES = (
     "cvm_images",
     "cvm_offers",
     "cbs_disks",
+    "cbs_prices",
     "cbs_snapshots",
     "vpc_networks",
     "vpc_security_groups",

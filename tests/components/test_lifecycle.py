@@ -32,7 +32,7 @@ def settings(**changes: Any) -> Settings:
 
 def facts(**changes: Any) -> Facts:
     offers = tuple(Offer(zone, "GN7.2XLARGE32", True, Decimal("1.65")) for zone in (ZONE, OTHER_ZONE))
-    known = Facts(NOW, (), (), offers, DiskOffer(ZONE, 50, 2048, 1, Decimal("0.19")), "img-public")
+    known = Facts(NOW, (), (), offers, DiskOffer(ZONE, 50, 2048, 1), Decimal("0.19"), "img-public")
     return replace(known, **changes)
 
 
