@@ -48,6 +48,10 @@ class ScriptedCloud(SmallCloud):
         self.calls: list[tuple[str, Fields]] = []
         self._script: dict[str, Any] = script
 
+    def script(self, action: str, reply: Callable[[Fields], Fields]) -> None:
+        """Changes what an action answers from now on."""
+        self._script[action] = reply
+
     def actions(self) -> list[str]:
         return [action for action, _ in self.calls]
 
