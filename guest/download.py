@@ -1,7 +1,8 @@
 """Downloads the files of the manifest: several at a time, resumable, from the next source when one fails, checked.
 
-Runs on its own, before the rest of this package is on the machine, so it imports nothing of it. What has arrived is
-kept in `PATH.part` and never fetched twice, unless it turns out to be wrong. Progress goes to state/downloads.json.
+Runs on its own, so that nothing else of this package can hinder the downloads. What has arrived is
+kept in `PATH.part` and never fetched twice, unless it turns out to be wrong; a file gets its own name once it is whole
+and checked. Progress goes to state/downloads.json.
 
     python download.py ROOT [--skip N]
 """
@@ -22,9 +23,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,10 @@ class RangeIgnoredError(SourceError):
     """The source sends the file from its start when asked for the rest."""
 
 
+class TooSlowError(SourceError):
+    """The source drips."""
+
+
 class DownloadError(Exception):
     """No source gave the file."""
 
@@ -74,29 +78,20 @@ class Task:
     done: int = 0
     attempt: int = 0
     error: str | None = None
-    mtime: int = 0
-    samples: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)], maxlen=20))
 
     @property
     def total(self) -> int:
         return self.size or max(self.estimate, self.done)
 
-    @property
-    def rate(self) -> float:
-        """Bytes per second over the last samples (one a second)."""
-        (start, first), (end, last) = self.samples[0], self.samples[-1]
-        return max(last - first, 0) / (end - start) if self.state == "running" and end > start else 0.0
-
     def report(self) -> dict[str, Any]:
         return {
+            "id": self.id,
             "step": self.step,
             "state": self.state,
             "bytes": self.done,
             "totalBytes": self.total,
             "attempt": self.attempt,
             "error": self.error,
-            "sha256": self.sha256,
-            "mtime": self.mtime,
         }
 
 
@@ -119,28 +114,10 @@ class Report:
 
     def _run(self) -> None:
         while not self._ended.wait(1):
-            for task in self.tasks:
-                task.samples.append((time.monotonic(), task.done))
             self.write()
 
     def write(self) -> None:
-        steps = {task.step: summarise([t for t in self.tasks if t.step == task.step]) for task in self.tasks}
-        replace(self.path, json.dumps({"files": {t.id: t.report() for t in self.tasks}, "steps": steps}))
-
-
-def summarise(tasks: list[Task]) -> dict[str, Any]:
-    """The figures of one step: those of the status file."""
-    done, total = sum(t.done for t in tasks), sum(t.total for t in tasks)
-    rate = sum(t.rate for t in tasks)
-    return {
-        "bytes": done,
-        "totalBytes": total,
-        "percent": int(100 * done / total) if total else 100,
-        "rateBytesPerSecond": int(rate),
-        "secondsLeft": int((total - done) / rate) if rate else None,
-        "complete": all(t.state == "done" for t in tasks),
-        "error": next((t.error for t in tasks if t.state == "failed"), None),
-    }
+        replace(self.path, json.dumps({"files": [task.report() for task in self.tasks]}))
 
 
 def replace(path: Path, text: str) -> None:
@@ -161,29 +138,24 @@ class Part:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.path = task.path.with_name(task.path.name + ".part")
-        self.origin = task.path.with_name(task.path.name + ".total")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()
         self.hash = hashlib.sha256()
+        self.givers: set[str] = set()
         with self.path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 self.hash.update(block)
         task.done = self.path.stat().st_size
-        if task.size and task.done > task.size:
-            self.clear()
+        if task.done:
+            self.givers.add("an earlier run")
+        if (task.size and task.done > task.size) or not task.sha256:
+            self.clear()  # without a hash nobody could tell a mixture of two sources
 
     def clear(self) -> None:
         self.path.write_bytes(b"")
         self.hash = hashlib.sha256()
+        self.givers = set()
         self.task.done = 0
-        self.origin.unlink(missing_ok=True)
-
-    def belongs(self, total: int | None) -> bool:
-        """Whether a source of this total size continues what is here; only asked where no exact size is known."""
-        if self.task.done and self.origin.exists() and self.origin.read_text(encoding="ascii") != str(total):
-            return False
-        self.origin.write_text(str(total), encoding="ascii")
-        return True
 
     def finish(self) -> bool:
         """Move the whole file to its place; False when it is a wrong one, which is then thrown away."""
@@ -195,8 +167,6 @@ class Part:
             self.clear()
             return False
         self.path.replace(task.path)
-        self.origin.unlink(missing_ok=True)
-        task.mtime = task.path.stat().st_mtime_ns
         return True
 
 
@@ -248,7 +218,7 @@ class Downloader:
             self._await_disk(task)
             task.state = "running"
             before = task.done
-            for url in [u for u in task.urls if u not in wrong] or task.urls:
+            for url in [u for u in task.urls if u not in wrong]:
                 if url in whole and task.done and len(whole) < len(task.urls):
                     continue
                 if self._from(url, part, whole, wrong):
@@ -258,6 +228,8 @@ class Downloader:
                 idle = 0
                 continue
             idle += 1
+            if len(wrong) == len(task.urls):
+                raise DownloadError(f"{task.id}: every source gives wrong bytes")
             if task.done and len(whole | wrong) >= len(task.urls):
                 part.clear()  # nobody continues what is here
             time.sleep(min(self.limits.pause * 2**idle, self.limits.longest_pause))
@@ -266,13 +238,16 @@ class Downloader:
     def _from(self, url: str, part: Part, whole: set[str], wrong: set[str]) -> bool:
         """Take what one source gives, going on after cuts as long as each try brings something; True when done."""
         task = part.task
+        if task.done and not task.sha256:
+            part.clear()
         while True:
             before = task.done
             task.attempt += 1
             try:
                 self._stream(url, part)
-            except RangeIgnoredError as error:
-                whole.add(url)
+            except (RangeIgnoredError, TooSlowError) as error:
+                if isinstance(error, RangeIgnoredError):
+                    whole.add(url)
                 task.error = f"{url}: {error}"
                 return False
             except OSError as error:
@@ -282,9 +257,12 @@ class Downloader:
             except (SourceError, http.client.HTTPException) as error:
                 task.error = f"{url}: {error!s}"
             else:
+                givers = part.givers
                 if part.finish():
                     return True
-                wrong.add(url)
+                # Of several givers nobody knows which one was wrong: the next round asks each for the whole file.
+                if givers == {url}:
+                    wrong.add(url)
                 task.error = f"{url}: wrong bytes"
                 return False
             if task.size is not None and task.done == task.size:
@@ -308,12 +286,12 @@ class Downloader:
                 part.clear()  # longer than what the source has: a mix of two versions
             raise SourceError(f"HTTP {error.code}") from None
         with response:
-            total = self._check(response, start, part)
-            self._copy(response, part, total)
+            total = self._check(response, start, task)
+            self._copy(url, response, part, total)
 
-    def _check(self, response: Any, start: int, part: Part) -> int | None:
+    def _check(self, response: Any, start: int, task: Task) -> int | None:
         """Refuse before reading what cannot be the rest of this file; the file's total size if it is told."""
-        task, length = part.task, response.headers.get("Content-Length")
+        length = response.headers.get("Content-Length")
         if start and response.status != 206:
             raise RangeIgnoredError("does not continue a broken download")
         total = int(length) if length else None
@@ -324,12 +302,9 @@ class Downloader:
             total = int(told[2])
         if task.size is not None and total not in (None, task.size):
             raise SourceError(f"has a file of {total} bytes instead of {task.size}")
-        if task.size is None and not part.belongs(total):
-            part.clear()
-            raise SourceError("has another version of the file")
         return total
 
-    def _copy(self, response: Any, part: Part, total: int | None) -> None:
+    def _copy(self, url: str, response: Any, part: Part, total: int | None) -> None:
         task, limits = part.task, self.limits
         since, base = time.monotonic(), task.done
         with part.path.open("ab") as out:
@@ -339,12 +314,13 @@ class Downloader:
                     break
                 block = block[: total - task.done] if total else block
                 out.write(block)
+                part.givers.add(url)
                 part.hash.update(block)
                 task.done += len(block)
                 now = time.monotonic()
                 if now - since > limits.slow_window:
                     if task.done - base < limits.slow_rate * (now - since):
-                        raise SourceError("is too slow")
+                        raise TooSlowError("is too slow")
                     since, base = now, task.done
         if total is not None and task.done < total:
             raise SourceError(f"broke off at {task.done} of {total} bytes")
@@ -373,7 +349,6 @@ def plan(root: Path, skip: int = 0) -> list[Task]:
     """
     manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
     keys = {step["name"]: step["key"] for step in manifest["steps"]}
-    known = _read_report(root)
     tasks = []
     for row in manifest["files"]:
         marker = root / "state" / "done" / row["step"]
@@ -384,24 +359,14 @@ def plan(root: Path, skip: int = 0) -> list[Task]:
         urls = urls[first:] + urls[:first]
         size, path = row["bytes"], Path(row["path"].replace("{file}", row["id"]))
         task = Task(row["id"], row["step"], path, urls, row["sha256"], size, row.get("estimate") or size or 0)
-        old = known.get(task.id, {})
-        if path.exists():
-            found = path.stat()
-            if (old.get("state"), old.get("mtime"), old.get("sha256")) == ("done", found.st_mtime_ns, task.sha256):
-                task.state, task.done, task.mtime = "done", found.st_size, found.st_mtime_ns
-            else:
-                # Not known to be right: what is on the disk is checked as if it had just arrived.
-                path.replace(path.with_name(path.name + ".part"))
+        if path.exists() and not marker.exists():
+            # Only what was checked gets its final name.
+            task.state, task.done = "done", path.stat().st_size
+        elif path.exists():
+            # Left from other settings: checked as if it had just arrived.
+            path.replace(path.with_name(path.name + ".part"))
         tasks.append(task)
     return tasks
-
-
-def _read_report(root: Path) -> dict[str, Any]:
-    try:
-        files: dict[str, Any] = json.loads((root / "state" / "downloads.json").read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return files
 
 
 def main() -> int:
