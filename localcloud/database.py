@@ -200,6 +200,15 @@ def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
+def is_open(folder: Path) -> bool:
+    """Whether a process has the folder open; it is not from the moment that process has ended."""
+    try:
+        _lock(folder).close()
+    except LocalCloudError:
+        return True
+    return False
+
+
 def _lock(folder: Path) -> Any:
     """Hold the folder for this process; the system releases it when the process ends, however it ends."""
     handle = (folder / "lock").open("a+", encoding="utf-8")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.control_client import Control, ControlError
+from localcloud.database import is_open
 from localcloud.errors import LocalCloudError
 
 RUN_FILE = "run.json"
@@ -113,7 +114,7 @@ def stop(data: Path, progress: Callable[[float], None]) -> bool:
         control.stop()
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < STOP_SECONDS:
-        if not _is_alive(running.pid):
+        if not is_open(data):
             (data / RUN_FILE).unlink(missing_ok=True)
             return True
         progress(waited)
@@ -122,19 +123,6 @@ def stop(data: Path, progress: Callable[[float], None]) -> bool:
         f"The local cloud (process {running.pid}) did not end within {STOP_SECONDS:.0f} seconds; "
         f"end it with: kill {running.pid}"
     )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _last_words(log: Path, before: int) -> str:

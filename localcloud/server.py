@@ -163,7 +163,8 @@ class Server:
 
 
 def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
+    # The protocol is named because asyncio sends small packets at once only on sockets that are TCP by name.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((ADDRESS, port))
