@@ -148,7 +148,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             made.update(api, request.id, old, plan, frozenset(changed.names))
             return _read_after_change(made, api, request.id, plan)
 
-        outputs = self._apply(context, request.urn, made, request.id, plan, meta, "updating", change)
+        kept = {**plan, **state.stored(old)} if made.rolls_back_failed_update else plan
+        outputs = self._apply(context, request.urn, made, request.id, kept, meta, "updating", change)
         return provider_pb2.UpdateResponse(properties=outputs)
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -195,16 +196,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         urn: str,
         made: Resource,
         identifier: str,
-        plan: Properties,
+        kept: Properties,
         meta: str | None,
         verb: str,
         work: Callable[[Api], Properties],
     ) -> Any:
-        """Does work on a resource that exists already; a failure tells the engine to keep it in its state."""
+        """Does work on a resource that exists already; on a failure the engine stores the state `kept`."""
         try:
             now = work(self._configured())
         except (ApiError, OperationError) as error:
-            half_made = self._encode(made, state.outputs(made.schema, identifier, plan, meta))
+            half_made = self._encode(made, state.outputs(made.schema, identifier, kept, meta))
             _abort_half_made(context, identifier, half_made, f"{verb} {urn}: {_one_error(error)}")
         return self._encode(made, state.outputs(made.schema, identifier, now, meta))
 

@@ -21,6 +21,7 @@ _DELETE_WINDOWS = 3
 
 
 class Image(Resource):
+    rolls_back_failed_update = False
     schema = resource_schema(
         "tencentcloud:Image/instance:Instance",
         Traits(

@@ -13,6 +13,7 @@ class Resource(ABC):
     """What can be done with one type of resource. States are maps of the schema's properties."""
 
     schema: Schema
+    rolls_back_failed_update = True  # the state of before is kept, so that the next preview shows the change again
     create_timeout_seconds: float | None = None  # of the resources that let a program set it (`custom_timeouts`)
 
     @abstractmethod

@@ -21,6 +21,7 @@ _SOURCES = ("cidrBlock", "ipv6CidrBlock", "sourceSecurityId", "addressTemplateId
 
 
 class RuleSet(Resource):
+    rolls_back_failed_update = False
     schema = resource_schema(
         "tencentcloud:Security/groupRuleSet:GroupRuleSet",
         Traits(

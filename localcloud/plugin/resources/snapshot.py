@@ -26,6 +26,7 @@ _READ = {
 
 
 class Snapshot(Resource):
+    rolls_back_failed_update = False
     schema = resource_schema(
         "tencentcloud:Cbs/snapshot:Snapshot",
         Traits(

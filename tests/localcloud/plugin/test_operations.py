@@ -90,6 +90,14 @@ def test_a_changed_image_or_agent_reinstalls_the_living_machine(connect: Connect
     assert resets[0]["LoginSettings"] == {"Password": INPUTS["password"]}
 
 
+def test_an_update_that_failed_keeps_the_state_of_before(connect: Connect) -> None:
+    plugin, _ = connect(DescribeInstances=found(described()), ResetInstance=refusal("UnsupportedOperation"))
+    news = {**INPUTS, "imageId": "img-2"}
+    detail = half_made(plugin.failure("Update", {"urn": URN, "id": ID, "olds": STATE, "news": news}))
+    assert detail.properties["imageId"] == "img-1"
+    assert detail.reasons[0].startswith(f"updating {URN}: 1 error occurred:")
+
+
 def test_an_update_whose_change_is_ignored_calls_nothing_that_changes(connect: Connect) -> None:
     plugin, cloud = connect(DescribeInstances=found(described()), **READING)
     news = {**INPUTS, "imageId": "img-2"}
