@@ -47,6 +47,7 @@ class Arguments(ModelArguments):
     learning_rate: float = 5e-5
     max_steps: int = -1
     logging_steps: int = 500
+    logging_first_step: bool = False
     logging_nan_inf_filter: bool = True
     save_steps: int = 500
     save_total_limit: int | None = None

@@ -110,6 +110,8 @@ def train_arguments(
         "gradient_accumulation_steps": options.gradient_accumulation_steps,
         "learning_rate": options.learning_rate,
         "logging_steps": options.logging_steps,
+        # A loss of 0 or NaN shows after the first step, seconds from the start, instead of after ten.
+        "logging_first_step": True,
         # The trainer replaces NaN losses by an average of earlier ones unless told not to, so that a run whose
         # loss is NaN from the start is logged as "loss 0.0".
         "logging_nan_inf_filter": False,

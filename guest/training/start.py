@@ -60,6 +60,7 @@ def start_new(machine: Machine, given: Options, wanted: TrainOptions) -> dict[st
 
 def resume(machine: Machine, run: Run, changes: Options) -> dict[str, Any]:
     """Go on with a run from its newest complete checkpoint, or from the beginning where it has none."""
+    require_same_upstream(machine, run)
     wanted = training_options.change_options(run.record.options, changes)
     with gpu_task.claimed(machine, kind="train", run=run.name) as claimed:
         checkpoint = run.newest_complete()
@@ -110,8 +111,20 @@ def _start_training(
     )
 
 
+def require_same_upstream(machine: Machine, run: Run) -> None:
+    """Raise GuestError for a run of the rehearsal on a machine with a real model, and the other way round."""
+    rehearsed = run.record.rehearsal
+    if rehearsed != machine.is_rehearsal:
+        raise GuestError(
+            f"Run {run.name} was made by {'a rehearsal' if rehearsed else 'the real model'}; this machine has "
+            f"{'the real model' if rehearsed else 'a rehearsal'}.",
+            "Their checkpoints have nothing in common; CHATGLM_SOURCE decides which of them a machine is.",
+        )
+
+
 def start_evaluation(machine: Machine, run: Run, checkpoint: Checkpoint, samples: int | None) -> None:
     """Start predicting on the run's dev set; what an earlier evaluation of the checkpoint wrote is replaced."""
+    require_same_upstream(machine, run)
     files = Evaluation(run, checkpoint.name)
     arguments = training_options.predict_arguments(
         run.record.options,

@@ -5,6 +5,7 @@ Every function raises GuestError for what a person can mend, and prints nothing.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -169,6 +170,7 @@ def deploy_choice(options: Options) -> dict[str, Any]:
         settings = deploy.base_settings(machine)
     else:
         run = _named_run(machine, given)
+        start.require_same_upstream(machine, run)
         settings = deploy.run_settings(machine, run, run.checkpoint(given.get("checkpoint")))
     task = gpu_task.current(machine)
     if task is not None:
@@ -203,19 +205,34 @@ def unpack(options: Options) -> dict[str, Any]:
     return {"step": step, **_run_summary(machine, run)}
 
 
+def _plain(verb: Callable[[Options], dict[str, Any]]) -> Callable[[Options], dict[str, Any]]:
+    """The verb with what the system refuses (a full disk, a file in use) told as a GuestError."""
+
+    @functools.wraps(verb)
+    def told(options: Options) -> dict[str, Any]:
+        try:
+            return verb(options)
+        except OSError as error:
+            raise GuestError(
+                f"The system refused it: {error}.", "Look for a full disk, or a program that holds the file open."
+            ) from error
+
+    return told
+
+
 VERBS: dict[str, Callable[[Options], dict[str, Any]]] = {
-    "train": train,
-    "check": check,
-    "stop-training": stop_training,
-    "save": save_now,
-    "progress": progress,
-    "runs": list_all,
-    "checkpoints": checkpoints,
-    "evaluate": start_evaluation,
-    "evaluation": evaluation,
-    "deploy": deploy_choice,
-    "pack": pack,
-    "unpack": unpack,
+    "train": _plain(train),
+    "check": _plain(check),
+    "stop-training": _plain(stop_training),
+    "save": _plain(save_now),
+    "progress": _plain(progress),
+    "runs": _plain(list_all),
+    "checkpoints": _plain(checkpoints),
+    "evaluate": _plain(start_evaluation),
+    "evaluation": _plain(evaluation),
+    "deploy": _plain(deploy_choice),
+    "pack": _plain(pack),
+    "unpack": _plain(unpack),
 }
 
 

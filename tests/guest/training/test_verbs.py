@@ -64,7 +64,7 @@ def test_a_training_runs_to_its_end_and_leaves_metrics_and_checkpoints(
     assert (summary["state"], summary["newestCheckpoint"]) == ("finished", 30)
     progress = summary["progress"]
     assert (progress["phase"], progress["step"], progress["total"]) == ("finished", 30, 30)
-    assert [step for step, _ in progress["losses"]] == [5, 10, 15, 20, 25, 30]
+    assert [step for step, _ in progress["losses"]] == [1, 5, 10, 15, 20, 25, 30]
     run = run_of(machine)
     assert json.loads((run.output / "train_results.json").read_text())["train_samples"] == 8
     # The limit on kept checkpoints holds.
@@ -328,6 +328,29 @@ def test_a_run_moves_to_another_machine_and_goes_on_there(
 def test_bad_input_gets_one_plain_message(machine: Machine, verb: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(GuestError, match=message):
         verbs.VERBS[verb](options)
+
+
+def test_what_the_system_refuses_is_told_plainly(machine: Machine, dataset: Path) -> None:
+    machine.root.mkdir()
+    machine.runs.write_text("a file where the folder should be")
+    with pytest.raises(GuestError, match="The system refused it"):
+        verbs.VERBS["train"]({"dataset": str(dataset), "name": "first"})
+    assert gpu_task.current(machine) is None
+
+
+def test_a_rehearsed_run_is_not_taken_for_a_real_one(
+    machine: Machine, dataset: Path, settled: Settled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verbs.train({"dataset": str(dataset), "name": "first", "options": SMALL})
+    settled("first")
+    real = tmp_path / "ChatGLM-6B" / "ptuning"
+    real.mkdir(parents=True)
+    (real / "main.py").touch()
+    monkeypatch.setenv("CHATGLM_SOURCE", str(real.parent))
+    with pytest.raises(GuestError, match="made by a rehearsal; this machine has the real model"):
+        verbs.train({"resume": "first", "options": {"max_steps": 40}})
+    with pytest.raises(GuestError, match="made by a rehearsal"):
+        verbs.deploy_choice({"run": "first"})
 
 
 def kill(machine: Machine) -> None:
