@@ -177,8 +177,11 @@ def deploy_choice(options: Options) -> dict[str, Any]:
         raise GuestError(
             f"Run {task.run} uses the GPU, which does not hold the demo besides.", "Wait for it, or stop it first."
         )
+    controlled = demo.control(machine)
+    if isinstance(controlled, demo.NoDemo):
+        raise GuestError("No demo is installed on this machine.", "Wait until the machine has installed itself.")
     seconds = float(given.get("timeoutSeconds", deploy.ANSWER_SECONDS))
-    deploy.switch(machine, settings, demo.control(machine), seconds=seconds)
+    deploy.switch(machine, settings, controlled, seconds=seconds)
     return {"serving": settings["choice"], "preSeqLen": settings["preSeqLen"], "rehearsal": machine.is_rehearsal}
 
 

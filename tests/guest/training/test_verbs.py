@@ -296,6 +296,14 @@ def test_a_demo_that_does_not_come_up_goes_back_to_what_it_served(
     assert fake_demo.running
 
 
+def test_a_machine_without_demo_says_so(machine: Machine, dataset: Path, settled: Settled) -> None:
+    verbs.train({"dataset": str(dataset), "name": "first", "options": SMALL})
+    settled("first")
+    with pytest.raises(GuestError, match="No demo is installed"):
+        verbs.deploy_choice({"run": "first"})
+    assert not (machine.state / "serving.json").exists()
+
+
 def test_a_run_moves_to_another_machine_and_goes_on_there(
     machine: Machine, dataset: Path, settled: Settled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
