@@ -57,9 +57,9 @@ def load(settings: Mapping[str, str], environment: Mapping[str, str] = os.enviro
     proxy = environment.get("HTTP_PROXY") or environment.get("http_proxy") or ""
     gateway = _gateway(domain, proxy)
     if gateway is None:
-        reached = f"through the proxy {_without_password(proxy)}" if proxy else f"at {domain}"
+        way = f"through the proxy {_without_password(proxy)}" if proxy else f"to {domain}"
         mistakes.append(
-            f"calls would go to {reached}, which is not this machine: set HTTP_PROXY to the local cloud's "
+            f"calls would go {way}, which is not this machine: set HTTP_PROXY to the local cloud's "
             "address, or tencentcloud:domain to localhost and its port"
         )
     secret_id = setting("secretId", "TENCENTCLOUD_SECRET_ID")
