@@ -116,7 +116,7 @@ class Cloud:
         client = CommonClient(service, _VERSIONS[service], self._credential, self.region, profile=self._profile)
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, CloudError) and e.code.startswith(passing)),
-            wait=wait_exponential_jitter(initial=0.2, max=5),
+            wait=wait_exponential_jitter(multiplier=0.2, max=5),
             stop=stop_after_delay(self._patience_seconds),
             reraise=True,
         )

@@ -67,7 +67,12 @@ class Network(pulumi.ComponentResource):
             opts=subnet_options,
         )
         group = security.Group(
-            "security-group", name=title, description="ChatGLM: the operator only", tags=tags, opts=own
+            "security-group",
+            name=title,
+            description="ChatGLM: the operator only",
+            tags=tags,
+            # Behind the VPC, so that a refused update is refused once, and before anything is made.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[cloud]),
         )
         security.GroupRuleSet(
             "rules",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.conftest import free_port
+from tools.workspace import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -59,9 +64,11 @@ def test_no_balance(cloud, stack) -> None:
     assert cloud.control.instances() == []
 
 
-def test_wrong_keys_are_named_and_a_preview_still_says_what_it_could_not_look_up(cloud, stack) -> None:
+def test_wrong_keys_are_named(cloud, stack) -> None:
     wrong = {"TENCENTCLOUD_SECRET_KEY": "not-the-key"}
-    assert_plain(stack.up("running", more=wrong), "Nothing was changed", "The key id or the key is wrong", "AuthFailure")
+    assert_plain(
+        stack.up("running", more=wrong), "Nothing was changed", "The key id or the key is wrong", "AuthFailure"
+    )
 
 
 def test_without_keys_a_preview_works_and_says_what_it_could_not_look_up(cloud, stack) -> None:
@@ -72,17 +79,24 @@ def test_without_keys_a_preview_works_and_says_what_it_could_not_look_up(cloud, 
     assert "now 0.00 CNY/h, after unknown" in result.text
 
 
-def test_a_broken_database_of_the_local_cloud_is_not_overwritten(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    from tools.workspace import ROOT
-
-    (tmp_path / "cloud").mkdir()
-    database = tmp_path / "cloud" / "cloud.sqlite"
+def test_a_broken_database_of_the_local_cloud_is_told_and_not_overwritten(tmp_path: Path) -> None:
+    database = tmp_path / "cloud.db"
     database.write_bytes(b"this is not a database" * 100)
-    command = [sys.executable, "-m", "localcloud", "start", "--port", "1", "--data", str(tmp_path / "cloud")]
+    command = [sys.executable, "-m", "localcloud", "start", "--port", str(free_port()), "--data", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode != 0
+    assert str(database) in (run.stdout + run.stderr).replace("\n", "")
     assert "Traceback" not in run.stdout + run.stderr
-    assert database.read_bytes().startswith(b"this is not")
+    assert database.read_bytes() == b"this is not a database" * 100
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("AuthFailure.SignatureExpire", "clock is off by more than five minutes; set the clock"),
+        ("AuthFailure.TokenFailure", "temporary keys have expired; renew them"),
+    ],
+)
+def test_a_wrong_clock_and_expired_keys_change_nothing(cloud, stack, code: str, said: str) -> None:
+    cloud.control.fault("*", "error", code=code, times=-1)
+    assert_plain(stack.up("running"), said, "Nothing was changed")
