@@ -42,8 +42,9 @@ CheckLogin = Callable[[str, str], bool]
 def check_password(password: str, stored: str) -> bool:
     """Whether a password has the hash of the manifest, `pbkdf2_sha256$ROUNDS$SALT$HASH`. Slow, as it should be."""
     _, rounds, salt, expected = stored.split("$")
-    made = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(rounds))
-    return hmac.compare_digest(made, base64.b64decode(expected))
+    wanted = base64.b64decode(expected)
+    made = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(rounds), len(wanted))
+    return hmac.compare_digest(made, wanted)
 
 
 class DemoPage:

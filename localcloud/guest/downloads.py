@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from .manifest import ManifestFile
 
-PARALLEL = 4
-"""How many files the machine's downloader fetches at once."""
 MAX_FRUITLESS = 8
 """How many attempts in a row without a new byte the downloader makes before it gives a file up."""
 _PAUSE_SECONDS = 2.0
@@ -77,10 +75,11 @@ class Download:
 
 
 class DownloadQueue:
-    """Fetches files in order, a few at once, over a line whose rate they share."""
+    """Fetches files in order, `parallel` at once, over a line whose rate (bytes per second) they share."""
 
     def __init__(self, downloads: Iterable[Download], rate: float) -> None:
         self.downloads = list(downloads)
+        self.parallel = 1
         self._rate = rate
 
     def of_step(self, step: str) -> list[Download]:
@@ -89,7 +88,7 @@ class DownloadQueue:
 
     def rates(self) -> dict[str, float]:
         """Bytes per second of each file that is being fetched now, by file id."""
-        active = [download for download in self.downloads if download.moving][:PARALLEL]
+        active = [download for download in self.downloads if download.moving][: self.parallel]
         slow = sum(download.slow for download in active)
         crawl = self._rate * _SLOW_SHARE
         quick = (self._rate - crawl * slow) / max(1, len(active) - slow)

@@ -17,13 +17,13 @@ from typing import Any
 from .streams import CommandStreams
 
 _UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_LOG_NAME = re.compile(r"[a-z]+")
+_LOG_LINES = 50
 
 
 class VerbError(Exception):
     """What the person did wrong or must wait for, with what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -42,40 +42,31 @@ class Entry:
             case "status":
                 return self._status()
             case "log":
-                return self._log(ask)
+                return self._log()
             case "receive":
                 return await self._receive(ask, streams)
             case "retry":
                 self._retry()
                 return {"started": True}
-        raise VerbError(
-            f"{verb} needs Python, which is not installed yet", "Ask for status, and wait until its steps are done."
-        )
+        raise VerbError(f"{verb} needs Python, which is not there yet", "Wait; status tells how far it is.")
 
     def _status(self) -> dict[str, Any]:
         try:
             status: dict[str, Any] = json.loads((self._root / "state" / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {"schema": 1, "phase": "bootstrapping", "message": "The installation starts.", "steps": []}
+            return {"schema": 1, "phase": "bootstrapping", "steps": []}
         return status
 
-    def _log(self, ask: Mapping[str, Any]) -> dict[str, Any]:
-        name = str(ask.get("step") or "bootstrap")
-        if not _LOG_NAME.fullmatch(name):
-            raise VerbError(f"there is no log {name}", "Give a step's name.")
-        count = int(ask.get("lines") or 50)
-        lines: list[str] = []
-        for file in (f"{name}.log", f"{name}.err.log"):
-            path = self._root / "logs" / file
-            if path.is_file():
-                lines += path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
-        return {"step": name, "lines": lines}
+    def _log(self) -> dict[str, Any]:
+        path = self._root / "logs" / "bootstrap.log"
+        lines = path.read_text(encoding="utf-8").splitlines()[-_LOG_LINES:] if path.is_file() else []
+        return {"step": "bootstrap", "lines": lines}
 
     async def _receive(self, ask: Mapping[str, Any], streams: CommandStreams) -> dict[str, Any]:
         """Take lines of base64 from the standard input and write them at an offset; a hash ends the upload."""
         name = str(ask.get("name", ""))
         if not _UPLOAD_NAME.fullmatch(name):
-            raise VerbError("the name is not allowed", "Use letters, digits, dot, hyphen.")
+            raise VerbError("this name is not allowed")
         inbox = self._root / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)
         part = inbox / f"{name}.part"
@@ -88,11 +79,11 @@ class Entry:
                     try:
                         out.write(base64.b64decode(line, validate=True))
                     except binascii.Error:
-                        raise VerbError("the input is not base64", "Send lines of base64.") from None
+                        raise VerbError("the input is not base64") from None
         size = part.stat().st_size
         if ask.get("sha256"):
             if hashlib.sha256(part.read_bytes()).hexdigest() != ask["sha256"]:
                 part.unlink()
-                raise VerbError("the upload arrived damaged", "Send it again.")
+                raise VerbError("the upload is damaged")
             part.replace(inbox / name)
         return {"name": name, "bytes": size}

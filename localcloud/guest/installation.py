@@ -1,9 +1,9 @@
 """The installation of a machine, played on the clock: which step does what after how many seconds.
 
 It keeps the order of the machine's own scripts: steps run one after the other, those marked `beside` run along from
-the start and are waited for where they are needed; the downloader fetches the manifest's files in order, from the
-moment that Python is there, and curl begins with PyTorch's wheel before that; the steps whose scripts are not in the
-user data wait for the second stage.
+the start and are waited for where they are needed; the files that have a hash are fetched from the first moment on, one
+after the other; the steps whose scripts are not in the user data wait for the second stage, which also brings the
+downloader that fetches several files at once.
 
 Nothing is installed. The times come from the manifest's sizes and estimates and from `rates`, and no figure of this
 simulation says anything about the speed of a real machine.
@@ -21,9 +21,9 @@ from .manifest import Manifest, ManifestFile, ManifestStep
 from .rates import Rates
 
 TRIES = 3
-_TRY_AGAIN_SECONDS = 15.0
+_TRY_AGAIN_SECONDS = 10.0
+_DOWNLOADER_PARALLEL = 4
 _PYTHON_STEP = "python"
-_PREFETCHED = "torch"
 # The scripts of these are run at every start of the machine, whatever was done before.
 _EVERY_START = frozenset({"base", "demo", "watcher", "check"})
 _CUT_AT = (0.3, 0.6, 0.8, 0.9)
@@ -234,13 +234,9 @@ class Installation:
                 step.state = self._state(step, before_is_done)
             if not step.plan.beside:
                 before_is_done = before_is_done and step.state is StepState.DONE
-        downloader_runs = self._is_done(_PYTHON_STEP)
+        self.downloads.parallel = _DOWNLOADER_PARALLEL if self.second_stage else 1
         for download in self.downloads.downloads:
-            owner = self.step(download.file.step)
-            at_work = owner is not None and owner.state is StepState.RUNNING and not owner.plan.beside
-            # What no file of the manifest stands for is fetched by the step's own installer.
-            listed = bool(download.file.path)
-            download.held = not (at_work or (listed and downloader_runs) or download.file.id == _PREFETCHED)
+            download.held = not self._is_fetched(download)
 
     def _state(self, step: Step, before_is_done: bool) -> StepState:
         files = self.downloads.of_step(step.plan.name)
@@ -255,6 +251,15 @@ class Installation:
         if step.found:
             return StepState.DONE
         return StepState.RUNNING
+
+    def _is_fetched(self, download: Download) -> bool:
+        """Whether something on the machine fetches the file now: its own step, or one of the two downloaders."""
+        file, owner = download.file, self.step(download.file.step)
+        if owner is not None and owner.state is StepState.RUNNING and not owner.plan.beside:
+            return True
+        if not file.path or file.step == _PYTHON_STEP:
+            return False  # left to the step alone
+        return self.second_stage or file.hashed
 
     def _is_done(self, name: str) -> bool:
         step = self.step(name)
@@ -276,7 +281,7 @@ def _downloads(manifest: Manifest, installed: Installed, finished: Collection[st
             yield Download(file, received=min(installed.partial.get(file.key, 0.0), float(file.size)))
     for step in manifest.steps:
         if step.download_bytes and step.name not in finished:
-            yield Download(ManifestFile(step.name, step.name, "", step.download_bytes, step.key))
+            yield Download(ManifestFile(step.name, step.name, "", step.download_bytes, True, step.key))
 
 
 def _install_error(step: Step, trouble: FaultKind) -> StepError:

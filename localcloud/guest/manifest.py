@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.bootstrap.manifest import expand
+
 
 @dataclass(frozen=True)
 class ManifestFile:
@@ -19,6 +21,7 @@ class ManifestFile:
     step: str
     path: str
     size: int
+    hashed: bool
     key: str
 
 
@@ -52,9 +55,7 @@ class Manifest:
 def read_manifest(text: str) -> Manifest:
     """Read `manifest.json`. Raises ValueError when it does not have the form that this version knows."""
     try:
-        document = json.loads(text)
-        if document["schema"] != 1:
-            raise ValueError(f"the manifest has schema {document['schema']}, this local guest knows schema 1")
+        document = expand(json.loads(text))
         files = tuple(_read_file(entry) for entry in document["files"])
         steps = tuple(_read_step(entry) for entry in document["steps"])
         second_stage = document.get("secondStage") or {}
@@ -66,7 +67,7 @@ def read_manifest(text: str) -> Manifest:
 def _read_file(entry: Mapping[str, Any]) -> ManifestFile:
     size = entry.get("bytes") or entry.get("estimate") or 0
     key = entry.get("sha256") or f"{entry['id']} {entry['urls'][0]}"
-    return ManifestFile(entry["id"], entry["step"], entry["path"], int(size), key)
+    return ManifestFile(entry["id"], entry["step"], entry["path"], int(size), bool(entry.get("sha256")), key)
 
 
 def _read_step(entry: Mapping[str, Any]) -> ManifestStep:

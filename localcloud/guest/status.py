@@ -28,9 +28,8 @@ def status_document(
         phase, message = "failed", failed.error.message if failed.error else failed.plan.title
     elif installation.waiting:
         trouble = second_stage_trouble or "has not come yet"
-        waits_for = f"the second stage (SHA-256 {installation.manifest.second_stage_sha256}) {trouble}"
-        phase = "waiting"
-        message = "Everything that the user data holds is done. Run pulumi up with waitReady, or set packageUrl."
+        waits_for = f"second stage {installation.manifest.second_stage_sha256} {trouble}"
+        phase, message = "waiting", "Run pulumi up with waitReady, or set packageUrl."
     else:
         phase, message = "bootstrapping", current.plan.title if current else ""
         if current is not None and current.error is not None:

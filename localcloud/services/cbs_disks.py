@@ -73,6 +73,7 @@ def _answer(cloud: Cloud, disk: Disk) -> dict[str, Any]:
         "InstanceType": "CVM" if disk.instance_id else "",
         "LastAttachInsId": disk.last_instance_id,
         "ErrorPrompt": "",
+        "KmsKeyId": "",
         "BurstPerformance": False,
     }
 
