@@ -1,6 +1,6 @@
 """What fine-tuning needs of the web demo: is it up, stop it, start it, wait until it answers.
 
-The demo itself belongs to `guest.serve`.
+The demo itself belongs to `guest.serving`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class NoDemo:
         return False
 
 
-def control(machine: Machine) -> DemoControl:  # noqa: ARG001
-    """The demo of this machine."""
-    return NoDemo()
+def control(machine: Machine) -> DemoControl:
+    """The demo of this machine; none where nothing was installed that tells how to serve it."""
+    if not (machine.root / "manifest.json").is_file():
+        return NoDemo()
+    from guest.serving.control import Demo  # serving builds on this package, so not at the top
+
+    return Demo(machine)

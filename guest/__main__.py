@@ -1,0 +1,123 @@
+"""The machine's verbs: `python -m guest VERB [JSON]` prints exactly one JSON document, in ASCII.
+
+Exit code 0, or 1 with {"error": {"message", "hint"}}. JSON may be given as `base64:...`, which every shell leaves alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from guest.errors import GuestError
+
+Verb = Callable[[dict[str, Any]], dict[str, Any]]
+_ENCODED = "base64:"
+SERVE_SECONDS = 1200.0
+
+
+def status(_: dict[str, Any]) -> dict[str, Any]:
+    from guest.status import read_status
+    from guest.training.machine import this_machine
+
+    return read_status(this_machine().root)
+
+
+def log(options: dict[str, Any]) -> dict[str, Any]:
+    from guest.log import DEFAULT_LINES, read_log
+    from guest.training.machine import this_machine
+
+    return read_log(
+        this_machine().root, str(options.get("step") or "bootstrap"), int(options.get("lines") or DEFAULT_LINES)
+    )
+
+
+def receive(options: dict[str, Any]) -> dict[str, Any]:
+    from guest import receive as uploads
+    from guest.training.machine import this_machine
+
+    return uploads.receive(this_machine().root, options, sys.stdin.buffer)
+
+
+def serve(options: dict[str, Any]) -> dict[str, Any]:
+    from guest.serving import control
+    from guest.training.machine import this_machine
+
+    return control.serve(this_machine(), options.get("model"), float(options.get("timeoutSeconds") or SERVE_SECONDS))
+
+
+def stop(_: dict[str, Any]) -> dict[str, Any]:
+    from guest.serving import control
+    from guest.serving.state import read_demo
+    from guest.training.machine import this_machine
+
+    machine = this_machine()
+    control.Demo(machine).stop()
+    return {"demo": read_demo(machine.root)}
+
+
+def doctor(options: dict[str, Any]) -> dict[str, Any]:
+    from guest import doctor as examination
+    from guest.training.machine import this_machine
+
+    return examination.doctor(this_machine(), options)
+
+
+def verbs() -> dict[str, Verb]:
+    """All verbs by name; those of fine-tuning come from `guest.training.verbs`."""
+    from guest.training.verbs import VERBS
+
+    own: dict[str, Verb] = {
+        "status": status,
+        "log": log,
+        "receive": receive,
+        "serve": serve,
+        "stop": stop,
+        "doctor": doctor,
+    }
+    return {**own, **VERBS}
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The options of a verb. Raises GuestError for anything but one JSON object."""
+    try:
+        if text.startswith(_ENCODED):
+            text = base64.b64decode(text[len(_ENCODED) :], validate=True).decode("utf-8")
+        options = json.loads(text)
+    except (ValueError, binascii.Error) as error:
+        raise GuestError(
+            f"The options are not JSON: {error}.", "Give one JSON object, or base64: and its code."
+        ) from None
+    if not isinstance(options, dict):
+        raise GuestError("The options are not a JSON object.", 'For example: {"step": "model"}')
+    return options
+
+
+def run(arguments: list[str]) -> tuple[int, dict[str, Any]]:
+    """The exit code and the document for `VERB [JSON]`."""
+    try:
+        known = verbs()
+        if not 1 <= len(arguments) <= 2 or arguments[0] not in known:
+            raise GuestError(
+                f"There is no verb {' '.join(arguments[:1]) or '(none given)'}.", f"Verbs: {', '.join(sorted(known))}."
+            )
+        return 0, known[arguments[0]](parse(arguments[1] if len(arguments) > 1 else "{}"))
+    except GuestError as error:
+        return 1, {"error": error.as_dict()}
+    except Exception as error:  # whatever happens, the caller gets one document and not a traceback
+        return 1, {
+            "error": {"message": f"{type(error).__name__}: {error}", "hint": "This is a bug in the guest; report it."}
+        }
+
+
+def main() -> int:
+    exit_code, document = run(sys.argv[1:])
+    sys.stdout.write(json.dumps(document, ensure_ascii=True) + "\n")
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
