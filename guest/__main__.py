@@ -1,6 +1,6 @@
 """The machine's verbs: `python -m guest VERB [JSON]` prints exactly one JSON document, in ASCII.
 
-Exit code 0, or 1 with {"error": {"message", "hint"}}. JSON may be given as `base64:...`, which every shell leaves alone.
+Exit code 0, or 1 with {"error": {"message", "hint"}}. JSON may be given as `base64:...`, which no shell changes.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ def doctor(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def verbs() -> dict[str, Verb]:
-    """All verbs by name; those of fine-tuning come from `guest.training.verbs`."""
+    """All verbs by name; those of fine-tuning and of files have modules of their own."""
     from guest.training.verbs import VERBS
+    from guest.transfer import VERBS as TRANSFERS
 
     own: dict[str, Verb] = {
         "status": status,
@@ -78,7 +79,7 @@ def verbs() -> dict[str, Verb]:
         "stop": stop,
         "doctor": doctor,
     }
-    return {**own, **VERBS}
+    return {**own, **VERBS, **TRANSFERS}
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Files between this machine and the operator's computer, in pieces: what the verbs `file`, `read` and `inflate` do.
+
+Only files below the project's folder are touched. Every function takes and returns JSON objects.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from guest.errors import GuestError
+from guest.training.machine import this_machine
+
+#: One `read` at most: its answer is held in memory on both sides.
+MAX_PIECE_BYTES = 64 * 1024**2
+#: What a data set may have (see `guest.training.dataset`); a small archive must not fill the disk.
+MAX_INFLATED_BYTES = 2 * 1024**3
+_BLOCK = 1 << 20
+
+
+def describe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Size and SHA-256 of a file (`path`); both null where there is none."""
+    path = _own(options)
+    if not path.is_file():
+        return {"path": str(path), "bytes": None, "sha256": None}
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def read(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A piece of a file (`path`, `offset`, `bytes`) in base64; it may be shorter than asked for at the file's end.
+
+    A negative offset counts from the end; the answer's is the place itself.
+    """
+    path = _own(options)
+    offset, count = int(options.get("offset", 0)), int(options.get("bytes", MAX_PIECE_BYTES))
+    if not 0 < count <= MAX_PIECE_BYTES:
+        raise GuestError(f"A piece has 1 to {MAX_PIECE_BYTES} bytes.", "Ask for less at once.")
+    try:
+        with path.open("rb") as file:
+            offset = offset if offset >= 0 else max(0, file.seek(0, os.SEEK_END) + offset)
+            file.seek(offset)
+            data = file.read(count)
+    except OSError as error:
+        raise GuestError(f"{path} cannot be read: {error.strerror}.", "Look at what there is, and ask again.") from error
+    return {"path": str(path), "offset": offset, "data": base64.b64encode(data).decode("ascii")}
+
+
+def inflate(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Unpack an uploaded gzip file (`path`, ending in .gz) beside itself; `sha256` is that of what is inside.
+
+    The unpacked file takes its name only when the hash is right; then the packed one is removed.
+    """
+    packed = _own(options)
+    target = packed.with_suffix("")
+    if packed.suffix != ".gz" or not packed.is_file():
+        raise GuestError(f"There is no packed file {packed}.", "Send it again.")
+    draft = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        digest, size = _inflate(packed, draft)
+        if digest != options.get("sha256"):
+            raise GuestError(f"{packed.name} holds something else than announced.", "Send it again.")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+        packed.unlink(missing_ok=True)
+    return {"path": str(target), "bytes": size, "sha256": digest}
+
+
+VERBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"file": describe, "read": read, "inflate": inflate}
+
+
+def _own(options: Mapping[str, Any]) -> Path:
+    """The path in the options; raises GuestError when it leads out of the project's folder."""
+    given, root = options.get("path"), this_machine().root.resolve()
+    if not isinstance(given, str):
+        raise GuestError("The path of a file is missing.", 'Give {"path": PATH}.')
+    path = Path(given).resolve()
+    if not path.is_relative_to(root):
+        raise GuestError(f"{given} is not below {root}.", "Only the project's own files are handed out.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _inflate(packed: Path, target: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    stream = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+    try:
+        with packed.open("rb") as source, target.open("wb") as out:
+            while block := source.read(_BLOCK):
+                while block:
+                    piece = stream.decompress(block, _BLOCK)
+                    size += len(piece)
+                    if size > MAX_INFLATED_BYTES:
+                        raise GuestError(
+                            f"{packed.name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes.", "Send a smaller file."
+                        )
+                    digest.update(piece)
+                    out.write(piece)
+                    block = stream.unconsumed_tail
+    except zlib.error as error:
+        raise GuestError(f"{packed.name} is damaged ({error}).", "Send it again.") from error
+    return digest.hexdigest(), size
