@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ from .streams import CommandStreams
 MARK = "LOCALCLOUD_MACHINE"
 _CHUNK = 64 * 1024
 _LEFT_OVER_SECONDS = 30.0
+_KILL_SECONDS = 5.0
 # Of the local cloud's own environment only these reach a machine: no keys, no proxy.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 
@@ -69,15 +71,13 @@ class MachineProcesses:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def kill_all(self) -> None:
-        """Kill every process of the machine. Looks again until none is left: one may have just been started."""
-        for _ in range(10):
-            ours = self.alive()
-            if not ours:
-                return
+        """Kill every process of the machine, again and again until none is left: one may have just been started."""
+        ends = time.monotonic() + _KILL_SECONDS
+        while (ours := self.alive()) and time.monotonic() < ends:
             for process in ours:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-            psutil.wait_procs(ours, timeout=2)
+            psutil.wait_procs(ours, timeout=0.05)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import winrm
 
+from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, render
 from localcloud.clock import Clock
 from localcloud.guest.machine import WINRM_PORT
 from localcloud.guest.runtime import LocalGuests
 from localcloud.guests import GuestMachine
 
+DEMO_PASSWORD = "demo-passw0rd"
+ENTRY = "C:\\chatglm\\chatglm.ps1"
+SEND_BYTES = 300_000
 PASSWORD = "P@ss:word$`\"' 1"
 
 
@@ -28,6 +36,15 @@ def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "this did not happen in time"
         time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb printed, and how it ended."""
+
+    document: dict[str, Any]
+    stderr: str
+    exit_code: int
 
 
 @pytest.fixture
@@ -59,6 +76,15 @@ def make_machine(tmp_path: Path) -> Callable[..., GuestMachine]:
     return make
 
 
+@pytest.fixture(scope="session")
+def rendered() -> Rendered:
+    """What `pulumi up` starts a machine with, and pushes to it."""
+    inputs = BootstrapInputs(
+        BootstrapSettings(), 7860, "chatglm", DEMO_PASSWORD, ("203.0.113.7/32",), "organization/chatglm/test"
+    )
+    return render(inputs)
+
+
 def connect(machine: GuestMachine, password: str = PASSWORD, user: str = "Administrator") -> winrm.Session:
     return winrm.Session(
         f"https://{machine.address}:{WINRM_PORT}/wsman",
@@ -67,3 +93,35 @@ def connect(machine: GuestMachine, password: str = PASSWORD, user: str = "Admini
         server_cert_validation="ignore",
         proxy=None,
     )
+
+
+def chatglm(machine: GuestMachine, verb: str, ask: dict[str, Any] | None = None, stdin: bytes | None = None) -> Answer:
+    """Call the machine's entry as the project's own channel does."""
+    argument = "base64:" + base64.b64encode(json.dumps(ask or {}).encode()).decode("ascii")
+    line = f"powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File {ENTRY} {verb} {argument}"
+    protocol = connect(machine).protocol
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, line, skip_cmd_shell=True)
+    if stdin is not None:
+        for start in range(0, len(stdin), SEND_BYTES) or [0]:
+            end = start + SEND_BYTES >= len(stdin)
+            protocol.send_command_input(shell, command, stdin[start : start + SEND_BYTES], end=end)
+    out, err, code = protocol.get_command_output(shell, command)
+    protocol.cleanup_command(shell, command)
+    protocol.close_shell(shell)
+    return Answer(json.loads(out) if out else {}, err.decode(), code)
+
+
+def upload(machine: GuestMachine, name: str, content: bytes, sha256: str | None = None) -> Answer:
+    """Upload in one go, as lines of base64 on the standard input."""
+    size = 45_000
+    lines = b"".join(base64.b64encode(content[n : n + size]) + b"\r\n" for n in range(0, len(content), size))
+    digest = sha256 or hashlib.sha256(content).hexdigest()
+    return chatglm(machine, "receive", {"name": name, "offset": 0, "sha256": digest}, lines)
+
+
+def status_file(machine: GuestMachine) -> dict[str, Any]:
+    """The status as it stands on the machine's disk."""
+    path = machine.disk / "chatglm" / "state" / "status.json"
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"phase": None}
+    return document
