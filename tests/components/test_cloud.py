@@ -37,7 +37,7 @@ def cloud(served: Served, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("HTTP_PROXY", served.server.url)
     keys = served.server.keys
     access = Access(keys.secret_id, keys.secret_key, "", "ap-guangzhou", "HTTP", "tencentcloudapi.com")
-    return Cloud(access, patience_seconds=1)
+    return Cloud(access, patience_seconds=10)
 
 
 def test_the_stacks_machines_are_found_by_tag(served: Served, cloud: Cloud) -> None:
