@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import os
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +22,7 @@ from typing import Any
 from guest.errors import GuestError
 from guest.status import RECLAIM
 from guest.training import verbs
-from guest.training.files import read_json, write_json
+from guest.training.files import write_json
 from guest.training.machine import this_machine
 
 METADATA = "http://metadata.tencentyun.com/latest/meta-data"
@@ -85,9 +86,8 @@ def watch(
 def main() -> int:
     root = this_machine().root
     watch(root, metadata=os.environ.get("CHATGLM_METADATA", METADATA).rstrip("/"))
-    # The notice stands until the end; a new watcher would find it again.
-    while (read_json(root / "state" / RECLAIM) or {}).get("ends"):
-        time.sleep(POLL_SECONDS)
+    # The notice stands until the end, and a new watcher would only find it again.
+    threading.Event().wait()
     return 0
 
 

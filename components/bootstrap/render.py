@@ -78,7 +78,7 @@ def render(inputs: BootstrapInputs) -> Rendered:
 def hash_password(password: str, salt: str) -> str:
     """PBKDF2 hash of the demo's password in the form that guest/serving/login.py checks."""
     salt_bytes = hashlib.sha256(salt.encode()).digest()[:12]
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt_bytes, _LOGIN_ROUNDS, dklen=16)
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt_bytes, _LOGIN_ROUNDS)
     return f"pbkdf2_sha256${_LOGIN_ROUNDS}${base64.b64encode(salt_bytes).decode()}${base64.b64encode(digest).decode()}"
 
 

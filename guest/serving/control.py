@@ -10,7 +10,6 @@ from typing import Any
 
 from guest.errors import GuestError
 from guest.serving import state
-from guest.serving.settings import read_settings
 from guest.training import deploy
 from guest.training.machine import Machine
 from guest.training.process import start_detached

@@ -33,7 +33,7 @@ def adapt(source: str, *, model: Path, precision: str) -> str:
         return source
     if count != 2 or source.count(_TO_GPU) != 1:
         raise GuestError(
-            f"web_demo.py names {HUB_NAME} {count} times and {_TO_GPU} {source.count(_TO_GPU)} times, not twice and once.",
+            f"web_demo.py names {HUB_NAME} {count} times, not twice, or does not say {_TO_GPU} once.",
             "The source is not the pinned commit; set sourceCommit to a known one.",
         )
     adapted = source.replace(HUB_NAME, repr(str(model)))
@@ -64,7 +64,7 @@ def main(program: Path, arguments: list[str]) -> None:
         program.read_text(encoding="utf-8"), model=Path(os.environ["CHATGLM_MODEL"]), precision=settings.precision
     )
     try:
-        from gradio import Blocks
+        from gradio import Blocks  # type: ignore[import-not-found]
     except ImportError:
         pass  # a rehearsal's page needs none; the real program says itself that it is missing
     else:

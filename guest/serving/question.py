@@ -66,7 +66,7 @@ def last_answer(config: Mapping[str, Any], output: list[Any]) -> str:
 def _through_queue(
     url: str, config: Mapping[str, Any], question: str, cookies: http.cookiejar.CookieJar, timeout: float
 ) -> str:
-    from websockets.sync.client import connect
+    from websockets.sync.client import connect  # type: ignore[import-not-found]
 
     session = secrets.token_hex(8)
     header = "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)

@@ -179,8 +179,10 @@ def _demo_log(path: Path) -> logging.Logger:
 def other_is_alive(root: Path) -> bool:
     """Whether another supervisor is at work on this machine."""
     told = read_json(root / "state" / "demo.json") or {}
-    other = told.get("supervisor")
-    return bool(other) and other["pid"] != os.getpid() and Identity.from_dict(other).is_alive()
+    if not told.get("supervisor"):
+        return False
+    other = Identity.from_dict(told["supervisor"])
+    return other.pid != os.getpid() and other.is_alive()
 
 
 def main() -> int:
