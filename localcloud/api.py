@@ -64,12 +64,13 @@ class Api:
             raise ApiError("RequestSizeLimitExceeded", "The request is over 10 MB.") from None
         if request.method != "POST":
             raise ApiError("UnsupportedProtocol", "The local cloud takes POST requests with a JSON body only.")
-        if request.url.path != "/":
+        if request.scope["path"] != "/":
             raise ApiError("InvalidRequest", "The API has one path: /.")
         if "x-tc-action" not in request.headers:
             raise missing("X-TC-Action")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        check_signature(self._keys, service, request.method, request.url.query, headers, raw)
+        query = request.scope["query_string"].decode("latin-1")
+        check_signature(self._keys, service, request.method, query, headers, raw)
         if not headers.get("content-type", "").lower().startswith("application/json"):
             raise ApiError("UnsupportedProtocol", "The content type must be application/json.")
         version = headers.get("x-tc-version")
@@ -90,6 +91,8 @@ class Api:
         fault: Fault | None,
     ) -> Response:
         kind = fault.kind if fault else ""
+        if fault is not None and fault.seconds:
+            await asyncio.sleep(fault.seconds)
         if fault is not None and kind in ("error", "throttle", "cut_before"):
             code = {"throttle": "RequestLimitExceeded", "cut_before": "(connection cut)"}.get(kind, fault.code)
             await self._worker.run(lambda: self._cloud.refuse(service, action, code, body, request_id))
@@ -97,8 +100,6 @@ class Api:
                 CuttableProtocol.cut(request.scope)
                 return Response(status_code=500)
             return _failure(ApiError(code, f"A fault asked for by the control interface: {code}."), request_id)
-        if fault is not None and kind == "slow":
-            await asyncio.sleep(fault.seconds)
         response = await self._call(service, action, region, body, request_id, fault)
         if kind == "cut_after":
             CuttableProtocol.cut(request.scope)

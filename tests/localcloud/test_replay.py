@@ -74,9 +74,7 @@ class Replay:
             self.cloud.pass_time(60)
         elif '"ImageState": "NORMAL"' in wants or '"SnapshotState": "NORMAL"' in wants:
             self.cloud.pass_time(1000)
-        elif call["action"].startswith("Delete") or (call["action"] == "DescribeInstances" and not self.is_there(call)):
-            self.cloud.pass_time(60)
-        elif '"DiskState": "ATTACHED"' in wants or '"InstanceState": "RUNNING"' in wants or "UNATTACHED" in wants:
+        elif call["action"].startswith("Delete") or (call["action"] == "DescribeInstances" and not self.is_there(call)) or '"DiskState": "ATTACHED"' in wants or '"InstanceState": "RUNNING"' in wants or "UNATTACHED" in wants:
             self.cloud.pass_time(60)
 
     def is_there(self, call: dict[str, Any]) -> bool:
