@@ -1,0 +1,293 @@
+"""Fine-tuning from the operator's side: check here, send, start, follow, evaluate, deploy, fetch and push."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from guest.errors import GuestError
+from guest.training import dataset
+from guest.training.dataset import Report
+from guest.training.options import TrainOptions, read_options
+from guest.training.runs import check_name
+from operate.channel import Channel
+from operate.failures import ExitCode, OperateError, from_guest
+from operate.output import Output, human_bytes, human_seconds
+from operate.transfer import fetch_file, send_dataset, send_file
+
+POLL_SECONDS = 2.0
+#: The demo loads 13 GB before it answers.
+DEPLOY_SECONDS = 1200.0
+#: A checkpoint of some 350 MB is hashed and packed on the machine.
+PACK_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What the person asked for. `options` has upstream's names and only what was given."""
+
+    dataset: Path | None = None
+    dev: Path | None = None
+    name: str | None = None
+    resume: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_here(request: TrainRequest) -> list[Report]:
+    """Check options, name and data here, before anything is sent. Raises one OperateError with every mistake."""
+    problems: list[GuestError] = []
+    options = TrainOptions()
+    try:
+        if request.name is not None:
+            check_name(request.name)
+    except GuestError as error:
+        problems.append(error)
+    try:
+        options = read_options(request.options)
+    except GuestError as error:
+        problems.append(error)
+    reports = []
+    for path in (request.dataset, request.dev):
+        if path is None:
+            continue
+        try:
+            report = dataset.check(
+                path,
+                options.columns,
+                max_source_length=options.max_source_length,
+                max_target_length=options.max_target_length,
+            )
+            reports.append(report)
+            report.raise_for_mistakes()
+        except GuestError as error:
+            problems.append(error)
+    if problems:
+        hints = dict.fromkeys(error.hint for error in problems if error.hint)
+        raise OperateError("\n".join(error.message for error in problems), " ".join(hints), ExitCode.BAD_INPUT)
+    return reports
+
+
+def start(channel: Channel, request: TrainRequest, output: Output) -> dict[str, Any]:
+    """Send what is needed and start the detached task; returns the machine's answer at once."""
+    if request.resume is not None:
+        return channel.ask("train", {"resume": request.resume, "options": dict(request.options)}, seconds=300)
+    if request.dataset is None:
+        raise OperateError("train needs a data set, or --resume RUN.", "chatglm train DATASET", ExitCode.BAD_INPUT)
+    ask: dict[str, Any] = {"dataset": send_dataset(channel, request.dataset, output), "options": dict(request.options)}
+    if request.dev is not None:
+        ask["dev"] = send_dataset(channel, request.dev, output)
+    if request.name is not None:
+        ask["name"] = request.name
+    return channel.ask("train", ask, seconds=600)
+
+
+class Keeper:
+    """Fetches each new complete checkpoint of a run, so that a reclaim costs at most one save interval."""
+
+    def __init__(self, channel: Channel, run: str, folder: Path, output: Output) -> None:
+        self._channel = channel
+        self._run = run
+        self._folder = folder
+        self._output = output
+        self.kept: int | None = None
+
+    def see(self, newest: int | None) -> None:
+        """Fetch the checkpoint of step `newest` if it is not here yet. The data stay out: they came from here."""
+        if newest is None or newest == self.kept:
+            return
+        try:
+            fetched = fetch(self._channel, self._run, self._folder, self._output, data=self.kept is None)
+        except OperateError as error:
+            # The next checkpoint comes soon; a training must not be given up for one fetch.
+            self._output.say(f"Checkpoint {newest} was not fetched: {error.message}", "yellow")
+            return
+        self.kept = fetched["step"]
+        self._output.say(f"Kept checkpoint {self.kept} in {fetched['file']}.")
+
+
+def follow(
+    channel: Channel,
+    run: str,
+    output: Output,
+    *,
+    keeper: Keeper | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Show progress until the task has ended, and return the last answer. Ctrl-C leaves the task alone."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), console=output.progress
+    ) as bar:
+        task = bar.add_task(run, total=None, words="")
+        while True:
+            answer = channel.ask("progress", {"run": run})
+            told = answer.get("progress") or {}
+            bar.update(task, total=told.get("total"), completed=told.get("step") or 0, words=progress_words(told))
+            if keeper is not None:
+                keeper.see(answer.get("newestCheckpoint"))
+            if answer.get("running") != run:
+                return answer
+            wait(POLL_SECONDS)
+
+
+def progress_words(told: Mapping[str, Any]) -> str:
+    """Step, loss, rate, time left and GPU memory, as far as they are known."""
+    words = []
+    if told.get("phase") not in (None, "training"):
+        words.append(str(told["phase"]))
+    if told.get("total"):
+        words.append(f"{told.get('step', 0)}/{told['total']}")
+    if told.get("loss") is not None:
+        words.append(f"loss {told['loss']:.4g}")
+    if told.get("secondsPerStep"):
+        words.append(f"{told['secondsPerStep']:.1f} s/step")
+    if told.get("secondsLeft") is not None:
+        words.append(f"{human_seconds(told['secondsLeft'])} left")
+    if told.get("gpu"):
+        gpu = told["gpu"]
+        words.append(f"GPU {gpu['usedBytes'] / 1024**3:.1f} of {gpu['totalBytes'] / 1024**3:.1f} GiB")
+    return ", ".join(words)
+
+
+def conclude(answer: Mapping[str, Any]) -> None:
+    """Raise OperateError for a run that did not end well, with the reason and what to try."""
+    if answer.get("state") in ("failed", "interrupted"):
+        reason = answer.get("reason") or "the machine went away while it ran"
+        hint = answer.get("hint") or f"Go on with it: chatglm train --resume {answer.get('run')}."
+        raise OperateError(f"Run {answer.get('run')} {answer['state']}: {reason}", str(hint))
+
+
+def fetch(
+    channel: Channel, run: str, folder: Path, output: Output, *, checkpoint: int | None = None, data: bool = True
+) -> dict[str, Any]:
+    """Fetch a run's bundle (newest complete checkpoint, options, metrics, log) into `folder`."""
+    ask: dict[str, Any] = {"run": run, "data": data}
+    if checkpoint is not None:
+        ask["checkpoint"] = checkpoint
+    packed = channel.ask("pack", ask, seconds=PACK_SECONDS)
+    target = bundle_file(folder, run)
+    if target.is_file() and not data and not target.with_suffix(".data.zip").exists():
+        # Later bundles leave the data out; the one that has them stays beside, for a machine that lost everything.
+        target.replace(target.with_suffix(".data.zip"))
+    fetch_file(channel, packed["path"], target, packed["bytes"], packed["sha256"], output)
+    return {"run": run, "step": packed["step"], "bytes": packed["bytes"], "file": str(target)}
+
+
+def push(channel: Channel, run: str, folder: Path, output: Output) -> dict[str, Any]:
+    """Bring a fetched run back to the machine. What the machine has already is kept."""
+    target = bundle_file(folder, run)
+    files = [one for one in (target.with_suffix(".data.zip"), target) if one.is_file()]
+    if not files:
+        raise OperateError(
+            f"There is no fetched run {run} in {folder}.", f"It would be {target}; see --folder.", ExitCode.BAD_INPUT
+        )
+    answer: dict[str, Any] = {}
+    for file in files:
+        remote = send_file(channel, file, output)
+        answer = channel.ask("unpack", {"path": remote, "sha256": dataset.file_sha256(file)}, seconds=PACK_SECONDS)
+    return answer
+
+
+def bundle_file(folder: Path, run: str) -> Path:
+    """Where a run's bundle lies on this computer. Raises OperateError for a name that cannot be a run's."""
+    try:
+        check_name(run)
+    except GuestError as error:
+        raise from_guest(error) from None
+    return folder / f"{run}.zip"
+
+
+def evaluate(
+    channel: Channel,
+    run: str,
+    folder: Path,
+    output: Output,
+    *,
+    checkpoint: int | None = None,
+    samples: int | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Predict on the dev set, wait for the scores, fetch the predictions."""
+    ask = {"run": run, "checkpoint": checkpoint, "samples": samples}
+    started = channel.ask("evaluate", {key: value for key, value in ask.items() if value is not None}, seconds=300)
+    follow(channel, run, output, wait=wait)
+    step = int(str(started["checkpoint"]).rpartition("-")[2])
+    outcomes = channel.ask("evaluation", {"run": run, "checkpoint": step})["evaluations"]
+    outcome: dict[str, Any] = outcomes[-1]
+    if outcome["state"] != "finished":
+        reason = outcome.get("reason") or "it was interrupted"
+        raise OperateError(f"The evaluation of {run} {outcome['state']}: {reason}", str(outcome.get("hint") or ""))
+    if outcome.get("predictions"):
+        about = channel.ask("file", {"path": outcome["predictions"]})
+        target = folder / f"{run}-{started['checkpoint']}-predictions.jsonl"
+        fetch_file(channel, about["path"], target, about["bytes"], about["sha256"], output)
+        outcome = {**outcome, "predictionsHere": str(target)}
+    return outcome
+
+
+def deploy(channel: Channel, run: str, checkpoint: int | None) -> dict[str, Any]:
+    """Switch the demo to a run or to the base model, and wait until it answers."""
+    ask: dict[str, Any] = {"run": run} if checkpoint is None else {"run": run, "checkpoint": checkpoint}
+    return channel.ask("deploy", ask, seconds=DEPLOY_SECONDS)
+
+
+def render_report(report: Report) -> RenderableType:
+    """What the check of a data set found, before it is sent."""
+    lines = [f"{report.name}: {report.rows:,} rows, {human_bytes(report.bytes)}, {report.encoding}"]
+    about = "" if report.lengths_are_exact else " (estimated)"
+    for count, what in ((report.cut_prompts, "prompts"), (report.cut_responses, "answers")):
+        if count:
+            lines.append(f"  {count:,} {what} get cut{about}")
+    lines += [f"  {finding}" for finding in report.warnings]
+    return "\n".join(lines)
+
+
+def render_runs(answer: Mapping[str, Any]) -> RenderableType:
+    table = Table(box=None, padding=(0, 2))
+    for title in ("Run", "State 状态", "Checkpoint", "Steps", "pre_seq_len", "Data 数据", "Created (UTC)"):
+        table.add_column(title)
+    for run in answer.get("runs") or ():
+        checkpoint = run.get("newestCheckpoint")
+        broken = f" (+{len(run['incompleteCheckpoints'])} broken)" if run.get("incompleteCheckpoints") else ""
+        table.add_row(
+            run["run"] + (" (rehearsal)" if run.get("rehearsal") else ""),
+            run["state"],
+            f"{'none' if checkpoint is None else checkpoint}{broken}",
+            str(run["maxSteps"]),
+            str(run["preSeqLen"]),
+            run["data"]["name"],
+            run["created"],
+        )
+    serving = f"The demo serves {answer.get('serving', 'base')}."
+    return Group(table, serving) if answer.get("runs") else Group("There are no runs yet.", serving)
+
+
+def render_scores(outcome: Mapping[str, Any]) -> RenderableType:
+    """Scores, beside the published ones where they compare."""
+    published = outcome.get("published") or {}
+    table = Table(box=None, padding=(0, 2))
+    table.add_column(f"{outcome['run']}, {outcome['checkpoint']}")
+    table.add_column("here", justify="right")
+    if published:
+        table.add_column("published", justify="right")
+    for name, score in (outcome.get("scores") or {}).items():
+        cells = [name, "unknown" if score is None else f"{score:.2f}"]
+        if published:
+            cells.append(f"{published[name]:.2f}" if name in published else "")
+        table.add_row(*cells)
+    notes: list[RenderableType] = []
+    if outcome.get("rehearsal"):
+        notes.append("Rehearsal: no model was trained, these figures mean nothing.")
+    if published:
+        notes.append(str(outcome.get("publishedNote") or ""))
+    if outcome.get("emptyPredictions"):
+        notes.append(f"{outcome['emptyPredictions']} predictions are empty; they count as 0.")
+    if outcome.get("predictionsHere"):
+        notes.append(f"Predictions: {outcome['predictionsHere']}")
+    return Group(table, *notes)
