@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from localcloud.clock import Clock
 
 from .faults import FaultKind, FaultQueue
-from .installation import Installation, Installed, StepState
+from .installation import Installation, Installed, StepError, StepState
 from .manifest import Manifest, read_manifest
 from .rates import Rates
 from .status import status_document, write_status
@@ -33,6 +33,14 @@ _LONGEST_WAIT = 0.5
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 OnStepDone = Callable[[str], Awaitable[None]]
+
+
+class StepFailedError(Exception):
+    """What a step does for real went wrong: message, hint, and the end of the log."""
+
+    def __init__(self, message: str, hint: str, log_tail: str) -> None:
+        super().__init__(message)
+        self.error = StepError(message, hint, log_tail)
 
 
 class RebootWanted(Exception):  # noqa: N818 - not an error, a wish
@@ -70,7 +78,9 @@ class Bootstrap:
         self._states: dict[str, StepState] = {}
         self.manifest: Manifest = read_manifest((root / MANIFEST).read_text(encoding="utf-8"))
         first_stage = json.loads((own / _FIRST_STAGE_RECORD).read_text(encoding="utf-8"))["steps"]
-        self._installation = Installation(self.manifest, first_stage, self._read_installed(), rates)
+        installed = self._read_installed()
+        self._done_before = installed.steps
+        self._installation = Installation(self.manifest, first_stage, installed, rates)
 
     @property
     def finished(self) -> bool:
@@ -81,6 +91,10 @@ class Bootstrap:
         """Whether a step is done in this start of the machine."""
         found = self._installation.step(step)
         return found is not None and found.state is StepState.DONE
+
+    def was_done(self, step: str) -> bool:
+        """Whether an earlier start has finished the step as the manifest wants it now."""
+        return step in self._done_before
 
     def notice(self) -> None:
         """Something on the disk may have changed; look at it now."""
@@ -93,7 +107,10 @@ class Bootstrap:
             self.notice()
 
     async def play(self, on_step_done: OnStepDone) -> None:
-        """Go on until everything is installed. Raises RebootWanted when the machine must restart for that."""
+        """Go on until everything is installed. Raises RebootWanted when the machine must restart for that.
+
+        `on_step_done` does what a step does for real; when it raises StepFailedError the step has failed.
+        """
         installation = self._installation
         seen = self._clock.now()
         while True:
@@ -144,23 +161,21 @@ class Bootstrap:
             self._changed.clear()
 
     async def _tell_changes(self, on_step_done: OnStepDone) -> None:
-        """Write marks, logs and status for what has changed, and act on steps that have become done."""
+        """Act on steps that have become done; write marks, logs and status for whatever has changed."""
         for step in self._installation.steps:
-            before, name = self._states.get(step.plan.name), step.plan.name
-            if before is step.state:
+            name = step.plan.name
+            if self._states.get(name) is step.state:
                 continue
+            if step.state is StepState.DONE:
+                try:
+                    await on_step_done(name)
+                except StepFailedError as failure:
+                    self._installation.fail(name, failure.error)
+                else:
+                    self._write_mark(name, step.plan.key)
             self._states[name] = step.state
-            if step.state is StepState.DONE:
-                self._write_mark(name, self._keys[name])
             self._log(name, step.state.value if step.error is None else f"{step.state.value}: {step.error.message}")
-            if step.state is StepState.DONE:
-                self.write_status()
-                await on_step_done(name)
         self.write_status()
-
-    @property
-    def _keys(self) -> dict[str, str]:
-        return {step.name: step.key for step in self.manifest.steps}
 
     def _write_mark(self, name: str, key: str) -> None:
         marks = self._state / "done"

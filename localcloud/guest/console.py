@@ -19,7 +19,7 @@ from .entry import Entry, VerbError
 from .powershell import FileCall, ScriptCall, clixml_error, read_powershell
 from .processes import MachineProcesses
 from .shells import CommandLine
-from .streams import CommandStreams
+from .streams import CollectedStreams, CommandStreams
 
 SIMULATED = "This machine is simulated by the local cloud: there is no Windows and no PowerShell here."
 EXIT_FAILED = 1
@@ -86,7 +86,7 @@ class Console:
 
     async def _python(self, verb: str, ask: Mapping[str, Any], streams: CommandStreams) -> int:
         encoded = base64.b64encode(json.dumps(ask).encode("utf-8")).decode("ascii")
-        inner = _Collected(streams)
+        inner = CollectedStreams(streams)
         exit_code = await self._processes.run_python(["-m", "guest", verb, _BASE64 + encoded], inner)
         try:
             document = json.loads(inner.collected)
@@ -133,24 +133,6 @@ class Console:
             pattern = re.escape(str(self._drive.folder)) + r"(?P<rest>(?:/[^\s:'\",;]*)?)"
             return re.sub(pattern, lambda found: "C:" + (found["rest"] or "/").replace("/", "\\"), value)
         return value
-
-
-class _Collected(CommandStreams):
-    """The streams of an outer command, but with the standard output kept back until it is whole."""
-
-    def __init__(self, outer: CommandStreams) -> None:
-        super().__init__()
-        self._outer = outer
-        self.collected = bytearray()
-
-    async def read(self) -> bytes:
-        return await self._outer.read()
-
-    async def write(self, data: bytes, stream: str = "stdout") -> None:
-        if stream == "stdout":
-            self.collected += data
-        else:
-            await self._outer.write(data, stream)
 
 
 def refusal(line: str) -> str:

@@ -1,32 +1,51 @@
-"""The page on the demo's port: it has the demo's login, says that it is simulated, and answers no question."""
+"""Plays the demo of a machine: its page, and the supervisor that switches it on and off.
+
+The machine's verbs and its training switch the demo through two files (`guest.serving.state`), and so they do here:
+this module reads the wishes and writes the state as the real supervisor does. It does not run the real one, which would
+cost two more processes a machine for a page that has nothing to show. The login is the real one's code.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-import hashlib
 import hmac
 import json
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs
 
-from .http_server import Request, Response
+from guest.rehearsal.page import answer
+from guest.serving import state
+from guest.serving.login import Login, renew_probe_token
+from guest.serving.settings import DemoSettings
+from guest.training import deploy
+from guest.training.files import write_json
+from guest.training.machine import Machine
+from guest.training.process import Identity
+
+from .http_server import HttpServer, Request, Response
 
 HEALTH_PATH = "/health"
 _LOGIN_PATH = "/login"
+_PREDICT_PATH = "/run/predict"
 _COOKIE = "local-guest-session"
+_MAX_BODY_BYTES = 64 * 1024
+_POLL_SECONDS = 0.2
+_GAVE_UP = 3
 _HTML = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
 _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>ChatGLM-6B (simulated / 模拟)</title></head>
 <body data-simulated="true">
 <h1>本机为模拟环境，不是真实的 ChatGLM-6B</h1>
-<p>这台机器由本地云模拟：没有 Windows，没有 GPU，也没有模型，因此不会回答问题。</p>
+<p>这台机器由本地云模拟：没有 Windows，没有 GPU，也没有模型，回答都是模拟的。</p>
 <h1 lang="en">This machine is simulated; it is not the real ChatGLM-6B</h1>
-<p lang="en">The local cloud plays this machine: no Windows, no GPU, no model are here; it answers no question.</p>
+<p lang="en">The local cloud plays this machine: no Windows, no GPU and no model are here; answers are simulated.</p>
 {body}
 </body></html>
 """
@@ -37,14 +56,7 @@ _FORM = """<form method="post" action="/login">
 _INSIDE = "<p>模型 / model: <code>{model}</code></p>"
 
 CheckLogin = Callable[[str, str], bool]
-
-
-def check_password(password: str, stored: str) -> bool:
-    """Whether a password has the hash of the manifest, `pbkdf2_sha256$ROUNDS$SALT$HASH`. Slow, as it should be."""
-    _, rounds, salt, expected = stored.split("$")
-    wanted = base64.b64decode(expected)
-    made = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(rounds), len(wanted))
-    return hmac.compare_digest(made, wanted)
+Bind = Callable[[HttpServer, int], Awaitable[None]]
 
 
 class DemoPage:
@@ -58,18 +70,30 @@ class DemoPage:
     async def handle(self, request: Request) -> Response:
         """Answer one request; `/health` needs no login and tells nothing but that the page is here and simulated."""
         if request.path == HEALTH_PATH:
-            state = {"simulated": True, "state": "answering", "model": self._model}
-            return Response(HTTPStatus.OK, json.dumps(state).encode("ascii"), _JSON)
+            told = {"simulated": True, "state": state.ANSWERING, "model": self._model}
+            return Response(HTTPStatus.OK, json.dumps(told).encode("ascii"), _JSON)
         if request.path == _LOGIN_PATH and request.method == "POST":
             return await self._log_in(request)
         if not await self._is_logged_in(request):
             challenge = {"WWW-Authenticate": 'Basic realm="ChatGLM-6B (simulated)", charset="UTF-8"'}
             return Response(HTTPStatus.UNAUTHORIZED, _PAGE.format(body=_FORM).encode(), {**_HTML, **challenge})
+        if request.path == _PREDICT_PATH and request.method == "POST":
+            return self._predict(request)
         return Response(HTTPStatus.OK, _PAGE.format(body=_INSIDE.format(model=self._model)).encode(), _HTML)
+
+    def _predict(self, request: Request) -> Response:
+        """Take gradio's form of a call: {"data": [question, ...]}."""
+        try:
+            question = str(json.loads(request.body)["data"][0])
+        except (ValueError, KeyError, IndexError, TypeError):
+            return Response(HTTPStatus.UNPROCESSABLE_ENTITY, b'{"detail": "data must be [question]"}', _JSON)
+        said = {"data": [[[question, answer(question, self._model)]]], "is_generating": False}
+        return Response(HTTPStatus.OK, json.dumps(said, ensure_ascii=False).encode(), _JSON)
 
     async def _log_in(self, request: Request) -> Response:
         form = parse_qs(request.body.decode("utf-8", "replace"))
         user, password = form.get("username", [""])[0], form.get("password", [""])[0]
+        # The password's hash is slow on purpose: it must not hold up the other machines.
         if not await asyncio.to_thread(self._check_login, user, password):
             return Response(HTTPStatus.UNAUTHORIZED, _PAGE.format(body=_FORM).encode(), _HTML)
         session = secrets.token_urlsafe()
@@ -87,3 +111,77 @@ class DemoPage:
             return await asyncio.to_thread(self._check_login, user, password)
         given = [part.strip().partition("=")[2] for part in request.headers.get("cookie", "").split(";")]
         return any(hmac.compare_digest(session, value) for session in self._sessions for value in given)
+
+
+class DemoSupervisor:
+    """Carries out the wishes of `state/demo-wanted.json`, and tells in `state/demo.json` how the demo is.
+
+    `load` waits as long as the loading of a model is said to take; `bind` puts a server on the machine's address.
+    """
+
+    def __init__(
+        self, machine: Machine, settings: Mapping[str, Any], host: str, bind: Bind, load: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._machine = machine
+        self._root = machine.root
+        self._settings = DemoSettings(
+            host=host,
+            port=int(settings["demoPort"]),
+            user=str(settings["demoUser"]),
+            password_hash=str(settings["demoPasswordHash"]),
+            precision=str(settings["precision"]),
+            served_model=str(settings["servedModel"]),
+        )
+        self._bind = bind
+        self._load = load
+        self._server: HttpServer | None = None
+        self._wish: int | None = None
+        self.installed = False
+
+    async def run(self) -> None:
+        """Supervise until cancelled."""
+        # The state on the disk may be that of another machine, or of the time before a power cut.
+        self._wish = state.wanted(self._root)[1]
+        self._tell(state.STOPPED)
+        while True:
+            wanted, wish = state.wanted(self._root)
+            if wish != self._wish:
+                self._wish = wish
+                await self.stop()
+                if wanted == state.STOPPED:
+                    self._tell(state.STOPPED)
+                elif self.installed:
+                    await self._start()
+                else:
+                    self._tell(state.FAILED, failures=_GAVE_UP, error="The web demo is not installed yet.")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _start(self) -> None:
+        model = deploy.served_choice(self._machine)
+        self._tell(state.STARTING, model=model)
+        await self._load()
+        page = DemoPage(Login(self._settings, renew_probe_token(self._root)), model)
+        server = HttpServer(page.handle, max_body_bytes=_MAX_BODY_BYTES)
+        await self._bind(server, self._settings.port)
+        self._server = server
+        self._tell(state.ANSWERING, model=model)
+
+    async def stop(self) -> None:
+        """Take the page off the network."""
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    def _tell(self, what: str, *, model: str | None = None, failures: int = 0, error: str = "") -> None:
+        document = {
+            "state": what,
+            "simulated": True,
+            "url": self._settings.local_url,
+            "model": model,
+            "failures": failures,
+            "wish": self._wish,
+            "error": {"message": error, "logTail": ""} if error else None,
+            "supervisor": Identity.of(os.getpid()).as_dict(),
+            "child": None,
+        }
+        write_json(self._root / "state" / "demo.json", document)

@@ -153,6 +153,13 @@ class Installation:
         self.second_stage = True
         self._settle()
 
+    def fail(self, name: str, error: StepError) -> None:
+        """What the step does for real has gone wrong; the rest must not go on."""
+        step = self.step(name)
+        if step is not None:
+            step.state, step.error = StepState.FAILED, error
+            self._settle()
+
     def retry(self) -> None:
         """Begin again what gave up, as a restart of the machine does."""
         for download in self.downloads.downloads:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import logging
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from components.bootstrap import paths
 from components.bootstrap.unpack import UnpackError, unpack_user_data
+from guest.training.machine import Machine as GuestFolders
 from localcloud.guests import GuestMachine
 
-from .bootstrap import MANIFEST, Bootstrap, RebootWanted, write_first_stage
+from .bootstrap import MANIFEST, Bootstrap, RebootWanted, StepFailedError, write_first_stage
 from .certificate import MachineCertificate, ensure_certificate
 from .console import Console
-from .demo import DemoPage, check_password
+from .demo import DemoSupervisor
 from .drive import Drive
 from .faults import FaultQueue
 from .http_server import HttpServer, Request, Response
@@ -23,6 +27,7 @@ from .ntlm import NtlmGate, write_credentials
 from .processes import MachineProcesses
 from .rates import Rates
 from .shells import ShellHost
+from .streams import CollectedStreams
 from .userdata import ScriptKind, decode_user_data
 from .wsman import SERVER_MAX_ENVELOPE_BYTES
 
@@ -30,7 +35,6 @@ log = logging.getLogger(__name__)
 
 WINRM_PORT = 5986
 _WINRM_PATH = "/wsman"
-_MAX_DEMO_BODY_BYTES = 64 * 1024
 _PORT_TAKEN_SECONDS = 1.0
 UPSTREAM = Path(__file__).parents[2] / "guest" / "rehearsal"
 """The project's stand-in for the ChatGLM-6B repository; no GPU is here that could run the real one."""
@@ -107,16 +111,39 @@ class Machine:
             await asyncio.Event().wait()
             return
         stack.callback(bootstrap.save)
+        supervisor = DemoSupervisor(
+            GuestFolders(self._root, UPSTREAM, self._drive.locate(paths.MODEL)),
+            bootstrap.manifest.settings,
+            self._machine.address,
+            self._bind,
+            lambda: self._wait(self._rates.demo_load_seconds),
+        )
+        stack.push_async_callback(supervisor.stop)
+        await self._start_task(stack, supervisor.run())
 
         async def on_step_done(step: str) -> None:
             if step == "base":
                 await self._listen(stack, console)
             elif step == "demo":
-                await self._show_demo(stack, bootstrap)
+                await self._start_demo(bootstrap, supervisor)
+            elif step == "watcher":
+                log_file = self._root / "logs" / "watcher.log"
+                await self._start_task(stack, self._processes.keep_running("guest.watch", log_file))
 
         await bootstrap.play(on_step_done)
         self.ready = True
         await asyncio.Event().wait()
+
+    async def _start_task(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside until the machine restarts or loses its power."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(_log_failure)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        stack.push_async_callback(end)
 
     def _run_user_data(self) -> None:
         """Look at the user data once for each instance id, as cloudbase-init's marks in the registry make it."""
@@ -169,17 +196,15 @@ class Machine:
         stack.push_async_callback(server.stop)
         await self._bind(server, WINRM_PORT, tls=certificate)
 
-    async def _show_demo(self, stack: AsyncExitStack, bootstrap: Bootstrap) -> None:
-        """Put the page on the demo's port."""
-        settings = bootstrap.manifest.settings
-        user, password_hash = str(settings["demoUser"]), str(settings["demoPasswordHash"])
-        page = DemoPage(
-            lambda name, password: name == user and check_password(password, password_hash),
-            str(settings.get("servedModel", "base")),
-        )
-        server = HttpServer(page.handle, max_body_bytes=_MAX_DEMO_BODY_BYTES)
-        stack.push_async_callback(server.stop)
-        await self._bind(server, int(settings["demoPort"]))
+    async def _start_demo(self, bootstrap: Bootstrap, supervisor: DemoSupervisor) -> None:
+        """What the step `demo` does: a changed setting decides what is served, else what was deployed last stays."""
+        supervisor.installed = True
+        options = {} if bootstrap.was_done("demo") else {"model": bootstrap.manifest.settings["servedModel"]}
+        output = CollectedStreams()
+        exit_code = await self._processes.run_python(["-m", "guest", "serve", json.dumps(options)], output)
+        if exit_code != 0:
+            said = output.collected.decode("utf-8", "replace")
+            raise StepFailedError("the demo does not start", "See the end of the log, and the log named demo.", said)
 
     async def _bind(self, server: HttpServer, port: int, tls: MachineCertificate | None = None) -> None:
         """Listen on the machine's address, and wait as long as another program of this computer holds it."""
@@ -211,5 +236,11 @@ class Machine:
             "CHATGLM_ROOT": str(self._root),
             "CHATGLM_MODEL": str(self._drive.locate(paths.MODEL)),
             "CHATGLM_SOURCE": str(UPSTREAM),
-            "CHATGLM_METADATA": self._machine.metadata_url,
+            "CHATGLM_METADATA": f"{self._machine.metadata_url}/latest/meta-data",
+            "CHATGLM_DEMO_HOST": self._machine.address,
         }
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a part of a machine broke down", exc_info=error)

@@ -25,8 +25,10 @@ MARK = "LOCALCLOUD_MACHINE"
 _CHUNK = 64 * 1024
 _LEFT_OVER_SECONDS = 30.0
 _KILL_SECONDS = 5.0
+_RESTART_SECONDS = 10.0
 # Of the local cloud's own environment only these reach a machine: no keys, no proxy.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+_INHERITED_PREFIX = "CHATGLM_REHEARSAL_"
 
 
 class MachineProcesses:
@@ -35,7 +37,11 @@ class MachineProcesses:
     def __init__(self, instance_id: str, folder: Path, environment: Mapping[str, str]) -> None:
         self._mark = f"{instance_id}@{folder}"
         self._folder = folder
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
+        }
         self._environment = {**inherited, "PYTHONUTF8": "1", **environment, MARK: self._mark}
 
     async def run_python(self, arguments: Sequence[str], streams: CommandStreams) -> int:
@@ -65,6 +71,29 @@ class MachineProcesses:
                 task.cancel()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    async def keep_running(self, module: str, log_file: Path) -> None:
+        """Run a module of the machine's Python, and run it again whenever it ends, as a start-up task does."""
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with log_file.open("ab") as output:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    module,
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            try:
+                await process.wait()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.sleep(_RESTART_SECONDS)
 
     def alive(self) -> list[psutil.Process]:
         """Every living process that carries this machine's mark."""

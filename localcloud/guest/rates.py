@@ -11,4 +11,4 @@ class Rates:
 
     network: float = 100e6 / 8
     boot_seconds: float = 40.0
-    demo_load_seconds: float = 60.0
+    demo_load_seconds: float = 5.0

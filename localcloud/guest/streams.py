@@ -86,3 +86,23 @@ class CommandStreams:
     def drained(self) -> bool:
         """Whether the command has ended and all its output was fetched."""
         return self.exit_code is not None and not any(self._output.values())
+
+
+class CollectedStreams(CommandStreams):
+    """Streams whose standard output is kept back until it is whole; the rest goes to an outer command, if any."""
+
+    def __init__(self, outer: CommandStreams | None = None) -> None:
+        super().__init__()
+        self._outer = outer
+        self.collected = bytearray()
+
+    async def read(self) -> bytes:
+        """The outer command's input; none without one."""
+        return await self._outer.read() if self._outer else b""
+
+    async def write(self, data: bytes, stream: str = "stdout") -> None:
+        """Keep standard output, pass on the rest."""
+        if stream == "stdout":
+            self.collected += data
+        elif self._outer:
+            await self._outer.write(data, stream)

@@ -1,4 +1,4 @@
-"""The installation as arithmetic: what is done after how many seconds of the cloud's clock, and what faults do to it."""
+"""The installation as arithmetic: what is done after how many seconds of cloud time, and what faults do to it."""
 
 from __future__ import annotations
 
