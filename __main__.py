@@ -1,6 +1,6 @@
 """A ChatGLM machine on Tencent Cloud: `chatglm:state` is its one word, running or parked.
 
-Read the settings, look at the cloud, plan, say the plan, declare what it names.
+Read the settings, look at the cloud, plan, say the plan, declare what it names, wait until the demo answers.
 """
 
 import asyncio
@@ -9,57 +9,44 @@ import pulumi
 
 from components import announcement, lifecycle
 from components.capture import Capture, CaptureArgs
-from components.cloud import Access, Cloud, find_region
+from components.context import read_context, render_bootstrap
 from components.guards import Guards, register_hooks
 from components.machine import Machine, MachineArgs
-from components.names import find_commit, image_tags, machine_tags
+from components.names import image_tags, machine_tags
 from components.network import Network, NetworkArgs
 from components.outputs import end_stray, stack_outputs
 from components.prior import read_prior
-from components.settings import load_settings
 from components.survey import demand_sight, survey
+from components.waiting import wait_until_ready
 
 
 async def main() -> pulumi.Inputs:
-    config = pulumi.runtime.get_config_env()
-    settings = load_settings(config, pulumi.runtime.get_config_secret_keys_env())
-    stack = pulumi.get_stack()
-    stack_id = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    region, commit = find_region(config), find_commit()
-    access = Access.find(config)
-    cloud = Cloud(access) if access else None
-
+    context = read_context()
+    settings, region = context.settings, context.region
     prior = await read_prior()
-    facts = await asyncio.to_thread(survey, settings, prior, cloud, stack_id, region)
+    facts = await asyncio.to_thread(survey, settings, prior, context.cloud, context.stack_id, region)
     if not pulumi.runtime.is_dry_run():
         demand_sight(facts)
     plan = lifecycle.plan(settings, prior, facts, region)
-    for line in announcement.announce(plan, settings, facts, region, stack):
+    for line in announcement.announce(plan, settings, facts, region, context.stack):
         pulumi.log.info(line)
 
-    guards = Guards(cloud, stack_id, settings, declared=[capture.generation for capture in plan.captures])
+    guards = Guards(context.cloud, context.stack_id, settings, [capture.generation for capture in plan.captures])
     hooks = register_hooks(guards, plan.refusal)
     network = Network("network", NetworkArgs(plan.zone, settings, hooks))
     captures = [
-        Capture(
-            each.name, CaptureArgs(each, image_tags(stack_id, each.generation, each.machine_id, commit), hooks.capture)
-        )
+        Capture(each.name, CaptureArgs(each, image_tags(context.stack_id, each, context.commit), hooks.capture))
         for each in plan.captures
     ]
     machine = None
     if plan.machine:
-        tags = {**settings.tags, **machine_tags(stack_id, plan.machine.launch)}
-        machine = Machine(
-            "machine",
-            MachineArgs(
-                plan.machine,
-                network,
-                settings,
-                "<powershell>Set-Content C:\\chatglm.txt up</powershell>",
-                tags,
-                hooks.machine,
-            ),
-        )
+        # A preview of a living machine changes nothing of it, so it needs no user data.
+        idle = plan.machine.living is not None and pulumi.runtime.is_dry_run()
+        rendered = None if idle else render_bootstrap(context)
+        tags = {**settings.tags, **machine_tags(context.stack_id, plan.machine.launch)}
+        user_data = rendered.user_data if rendered else ""
+        machine = Machine("machine", MachineArgs(plan.machine, network, settings, user_data, tags, hooks.machine))
+        wait_until_ready(machine, plan, settings, rendered)
     end_stray(plan, prior, captures, guards)
     return stack_outputs(plan, settings, facts, region, machine, captures)
 

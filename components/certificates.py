@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+#: Where this computer keeps them, for every stack.
+KNOWN_CERTIFICATES = Path.home() / ".chatglm" / "known-certificates.json"
+
 
 class CertificateStore(Protocol):
     """Fingerprints (SHA-256 of the certificate, lower-case hex) by machine."""

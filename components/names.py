@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from typing import TYPE_CHECKING
 
 from components.facts import TAG_COMMIT, TAG_GENERATION, TAG_LAUNCH, TAG_MACHINE, TAG_STACK
+
+if TYPE_CHECKING:
+    from components.lifecycle import Capture
 
 _IMAGE_NAME_LIMIT = 60  # CreateImage, ImageName
 
@@ -29,9 +33,13 @@ def machine_tags(stack_id: str, launch: str) -> dict[str, str]:
     return {TAG_STACK: stack_id, TAG_LAUNCH: launch}
 
 
-def image_tags(stack_id: str, generation: int, machine_id: str, commit: str) -> dict[str, str]:
-    generation_text = str(generation)
-    return {TAG_STACK: stack_id, TAG_MACHINE: machine_id, TAG_GENERATION: generation_text, TAG_COMMIT: commit}
+def image_tags(stack_id: str, capture: Capture, commit: str) -> dict[str, str]:
+    return {
+        TAG_STACK: stack_id,
+        TAG_MACHINE: capture.machine_id,
+        TAG_GENERATION: str(capture.generation),
+        TAG_COMMIT: commit,
+    }
 
 
 def find_commit() -> str:

@@ -11,7 +11,7 @@ from components.names import image_tags
 
 def build(deploy, no_hooks, plan):
     def program() -> list[pulumi.Output[str]]:
-        tags = image_tags("organization/chatglm/dev", plan.generation, plan.machine_id, "abc123")
+        tags = image_tags("organization/chatglm/dev", plan, "abc123")
         return [Capture(plan.name, CaptureArgs(plan, tags, no_hooks.capture)).image_id]
 
     return deploy(program)

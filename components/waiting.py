@@ -1,0 +1,65 @@
+"""`pulumi up` ends when the demo answers: the waiting for a machine, inside an update."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pulumi
+
+from components.bootstrap import Rendered
+from components.certificates import KNOWN_CERTIFICATES, CertificateFile
+from components.lifecycle import Plan
+from components.machine import Machine
+from components.readiness import BootstrapFailedError, Patience, wait_ready
+from components.settings import Settings
+from components.winrm_channel import ChannelError
+
+#: Seconds between two looks at the machine; a rehearsal, whose time runs faster, looks more often.
+POLL_VARIABLE = "CHATGLM_POLL_SECONDS"
+
+
+class NotReadyError(pulumi.RunError):
+    """The machine did not become ready; it stays, and the next update waits again."""
+
+
+def wait_until_ready(machine: Machine, plan: Plan, settings: Settings, rendered: Rendered | None) -> None:
+    """Hold the update open until the machine's demo answers, with progress in Pulumi's display.
+
+    Nothing waits in a preview or where the settings say so. With `discard` nothing
+    waits either: a destroy runs the program too, and must not wait for the machine that it is about to end.
+    """
+    waits = settings.wait_ready and not settings.discard and not plan.refusal
+    if rendered is None or not waits or pulumi.runtime.is_dry_run():
+        return
+    second_stage = None if settings.package_url else rendered.second_stage
+    loop = asyncio.get_running_loop()
+
+    def show(text: str) -> None:
+        # The waiting runs in a thread of its own; Pulumi's log belongs to the event loop.
+        loop.call_soon_threadsafe(lambda: pulumi.log.info(text, machine, ephemeral=True))
+
+    async def wait(found: list[str]) -> bool:
+        instance_id, address = found
+        poll = float(os.environ.get(POLL_VARIABLE, "5"))
+        try:
+            await asyncio.to_thread(
+                wait_ready,
+                address,
+                settings.admin_password.get_secret_value(),
+                machine=instance_id,
+                demo_port=settings.demo_port,
+                timeout_minutes=settings.ready_timeout_minutes,
+                second_stage=second_stage,
+                certificates=CertificateFile(KNOWN_CERTIFICATES),
+                progress=show,
+                patience=Patience(poll=poll),
+            )
+        except BootstrapFailedError as error:
+            tail = f"\nThe end of its log:\n{error.log_tail}" if error.log_tail else ""
+            raise NotReadyError(f"{error}{tail}") from None
+        except ChannelError as error:
+            raise NotReadyError(str(error)) from None
+        return True
+
+    pulumi.Output.all(machine.instance_id, machine.address).apply(wait)
