@@ -7,18 +7,23 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+from pydantic import ConfigDict
+
 MAX_SPEED = math.inf
 CHINA_TIME = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
 class ClockPosition:
-    """What is stored of a clock: at the real time `real` it showed `cloud` (both in seconds since 1970)."""
+    """What is stored of a clock: at the real time `real` it showed `cloud` (both in seconds since 1970).
+
+    `speed` is a text, as `speed_text` writes it: JSON has no infinite number.
+    """
 
     clock_id: str
     cloud: float
     real: float
-    speed: float
+    speed: str
 
 
 class Clock:
@@ -31,13 +36,14 @@ class Clock:
     def __init__(self, position: ClockPosition | None = None, speed: float = 1.0) -> None:
         real = time.time()
         if position is None:
-            position = ClockPosition("clock", real, real, speed)
+            position = ClockPosition("clock", real, real, speed_text(speed))
         self._position = position
+        self._speed = parse_speed(position.speed)
         self._latest = position.cloud
 
     @property
     def speed(self) -> float:
-        return self._position.speed
+        return self._speed
 
     @property
     def position(self) -> ClockPosition:
@@ -58,13 +64,14 @@ class Clock:
         """Move the clock forward. Raises ValueError for a negative number."""
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(f"seconds must be a number from 0 up, not {seconds}")
-        self._position = ClockPosition("clock", self.now() + seconds, time.time(), self.speed)
+        self._position = ClockPosition("clock", self.now() + seconds, time.time(), speed_text(self._speed))
 
     def set_speed(self, speed: float) -> None:
         """Change the speed from now on. Raises ValueError unless it is above 0."""
         if not speed > 0:
             raise ValueError(f"the speed must be above 0, not {speed}")
-        self._position = ClockPosition("clock", self.now(), time.time(), speed)
+        self._position = ClockPosition("clock", self.now(), time.time(), speed_text(speed))
+        self._speed = speed
 
 
 def parse_speed(text: str) -> float:
@@ -79,7 +86,7 @@ def parse_speed(text: str) -> float:
 
 def speed_text(speed: float) -> str:
     """The speed as a person writes it: `max` or the shortest number."""
-    return "max" if speed == MAX_SPEED else f"{speed:g}"
+    return "max" if speed == MAX_SPEED else repr(speed).removesuffix(".0")
 
 
 def iso_time(seconds: float) -> str:

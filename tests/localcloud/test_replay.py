@@ -27,6 +27,9 @@ UNDOCUMENTED = {
     "RouteTableSet.LocalCcnRoute",
 }
 
+# The answers of the recording that say that something which takes time is over.
+SETTLED = ('"DiskState": "ATTACHED"', '"DiskState": "UNATTACHED"', '"InstanceState": "RUNNING"')
+
 
 def recorded_calls() -> Iterator[dict[str, Any]]:
     scenario = ""
@@ -74,11 +77,12 @@ class Replay:
             self.cloud.pass_time(60)
         elif '"ImageState": "NORMAL"' in wants or '"SnapshotState": "NORMAL"' in wants:
             self.cloud.pass_time(1000)
-        elif call["action"].startswith("Delete") or (call["action"] == "DescribeInstances" and not self.is_there(call)) or '"DiskState": "ATTACHED"' in wants or '"InstanceState": "RUNNING"' in wants or "UNATTACHED" in wants:
+        elif call["action"].startswith("Delete") or any(word in wants for word in SETTLED) or self.is_gone(call):
             self.cloud.pass_time(60)
 
-    def is_there(self, call: dict[str, Any]) -> bool:
-        return bool(call["response"].get("InstanceSet"))
+    @staticmethod
+    def is_gone(call: dict[str, Any]) -> bool:
+        return bool(call["action"] == "DescribeInstances" and not call["response"].get("InstanceSet"))
 
     def send(self, call: dict[str, Any]) -> dict[str, Any]:
         self.prepare(call)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.clock import Clock
+from localcloud.clock import MAX_SPEED, Clock
 from localcloud.cloud import Cloud
 from localcloud.errors import LocalCloudError
 from localcloud.guests import GuestMachine, NoGuests
@@ -90,6 +90,11 @@ def test_the_clock_goes_on_at_its_speed_and_what_fell_due_meanwhile_happens(
     assert cloud.db.instances[instance_id].state == "RUNNING"
 
 
+def test_the_highest_speed_is_kept_too(open_cloud: Callable[..., Cloud]) -> None:
+    open_cloud().move_clock(speed=MAX_SPEED)
+    assert open_cloud().clock.speed == MAX_SPEED
+
+
 def test_running_machines_are_powered_on_again(open_cloud: Callable[..., Cloud]) -> None:
     cloud = open_cloud()
     instance_id = launch(cloud)
@@ -132,9 +137,14 @@ def test_folders_of_nothing_are_removed_at_the_start(open_cloud: Callable[..., C
 
 def test_a_failed_call_changes_nothing_on_disk_either(open_cloud: Callable[..., Cloud]) -> None:
     cloud = open_cloud()
-    with pytest.raises(RuntimeError), cloud.db.transaction():
-        cloud.db.settings_table.put(cloud.db.settings)
-        raise RuntimeError
+
+    def fail() -> None:
+        with cloud.db.transaction():
+            cloud.db.settings_table.put(cloud.db.settings)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert len(cloud.db.settings_table) == 0
     assert len(open_cloud().db.settings_table) == 0
 

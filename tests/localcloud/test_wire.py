@@ -51,7 +51,7 @@ def test_null_means_absent() -> None:
     "params", [{}, {"Placement": {}}, {"Placement": {"ProjectId": 1}}, {"Placement": {"Zone": None}}]
 )
 def test_a_required_field_is_named(params: dict[str, Any]) -> None:
-    with pytest.raises(ApiError, match="Placement.Zone") as caught:
+    with pytest.raises(ApiError, match=r"Placement\.Zone") as caught:
         require(params, "Placement.Zone")
     assert caught.value.code == "MissingParameter"
 
@@ -80,6 +80,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_read_or_refused_with_a_code(body: Any) -> None:
     try:
-        assert isinstance(read_request("cvm", "RunInstances", body), dict)
+        outcome: object = read_request("cvm", "RunInstances", body)
     except ApiError as error:
-        assert error.code in ("UnknownParameter", "InvalidParameter")
+        outcome = error.code
+    assert isinstance(outcome, dict) or outcome in ("UnknownParameter", "InvalidParameter")
