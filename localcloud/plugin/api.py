@@ -22,7 +22,6 @@ VERSIONS = {
     "cbs": "2017-03-12",
     "vpc": "2017-03-12",
     "tag": "2018-08-13",
-    "api": "2020-11-06",
 }
 RETRYABLE_CODES = frozenset(
     {
