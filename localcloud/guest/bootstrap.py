@@ -23,13 +23,12 @@ from .installation import Installation, Installed, StepError, StepState
 from .manifest import Manifest, read_manifest
 from .rates import Rates
 from .status import status_document, write_status
+from .waiting import LONGEST_WAIT
 
 MANIFEST = "manifest.json"
 SECOND_STAGE = "stage2.zip"
 _FIRST_STAGE_RECORD = "first-stage.json"
 _PARTIAL_RECORD = "downloads.json"
-# The cloud's clock may be moved at any time, and nobody tells the guests; so no wait is longer than this in reality.
-_LONGEST_WAIT = 0.5
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 OnStepDone = Callable[[str], Awaitable[None]]
@@ -151,7 +150,7 @@ class Bootstrap:
 
     async def _sleep(self, wait: float | None) -> None:
         """Sleep until the next event, a look at the clock, or a notice; without an event until a notice."""
-        real = None if wait is None else min(self._clock.real_seconds(wait), _LONGEST_WAIT)
+        real = None if wait is None else min(self._clock.real_seconds(wait), LONGEST_WAIT)
         try:
             async with asyncio.timeout(real):
                 await self._changed.wait()

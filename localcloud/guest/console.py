@@ -1,12 +1,13 @@
 r"""What the remote shell of a simulated machine can do, which is little: `chatglm.ps1 VERB [JSON]`.
 
-Before Python is there the verbs of the script itself are answered by `entry`; afterwards the real `python -m guest
-VERB` runs, from the files that the second stage brought, with the machine's folders in its environment. Everything
-else gets exit code 1 and a text that says that no Windows is here: a wrong answer that looks right would be worse.
+What the script does itself is answered by `entry`; for the rest the real `python -m guest VERB` runs, from the files
+that the second stage brought, with the machine's folders in its environment. Everything else gets exit code 1 and a
+text that says that no Windows is here: a wrong answer that looks right would be worse.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -15,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .drive import Drive, PathRefusedError
-from .entry import Entry, VerbError
+from .entry import SCRIPT_ALONE, Entry, VerbError
 from .powershell import FileCall, ScriptCall, clixml_error, read_powershell
 from .processes import MachineProcesses
 from .shells import CommandLine
@@ -76,25 +77,28 @@ class Console:
     async def _verb(self, verb: str, text: str, streams: CommandStreams) -> int:
         try:
             ask = self._read_json(text)
-            if verb != "retry" and self._has_python():
+            if verb not in SCRIPT_ALONE and self._has_python():
                 return await self._python(verb, ask, streams)
-            await write_json(streams, await self._entry.run(verb, ask, streams))
+            await streams.write(format_json(await self._entry.run(verb, ask, streams)))
             return 0
         except VerbError as error:
-            await write_json(streams, {"error": {"message": error.message, "hint": error.hint}})
+            await streams.write(format_json({"error": {"message": error.message, "hint": error.hint}}))
             return EXIT_FAILED
 
     async def _python(self, verb: str, ask: Mapping[str, Any], streams: CommandStreams) -> int:
         encoded = base64.b64encode(json.dumps(ask).encode("utf-8")).decode("ascii")
         inner = CollectedStreams(streams)
         exit_code = await self._processes.run_python(["-m", "guest", verb, _BASE64 + encoded], inner)
-        try:
-            document = json.loads(inner.collected)
-        except ValueError:
-            await streams.write(bytes(inner.collected))
-        else:
-            await write_json(streams, self._to_windows(document))
+        # In a thread: a piece of a file may be in it, and other machines wait meanwhile.
+        await streams.write(await asyncio.to_thread(self._translate, bytes(inner.collected)))
         return exit_code
+
+    def _translate(self, output: bytes) -> bytes:
+        """Python's document with the machine's own paths in it; output that is no document stays as it is."""
+        try:
+            return format_json(self._to_windows(json.loads(output)))
+        except ValueError:
+            return output
 
     def _read_json(self, text: str) -> dict[str, Any]:
         try:
@@ -141,9 +145,9 @@ def refusal(line: str) -> str:
     return f"{SIMULATED} It knows chatglm.ps1 only, not: {shown}"
 
 
-async def write_json(streams: CommandStreams, document: Any) -> None:
-    """Print one JSON document the way `chatglm.ps1` does: ASCII, one line."""
-    await streams.write(json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\r\n")
+def format_json(document: Any) -> bytes:
+    """One JSON document as `chatglm.ps1` prints it: ASCII, one line."""
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\r\n"
 
 
 async def _complain(message: str, streams: CommandStreams, exit_code: int, *, encoded: bool) -> int:

@@ -1,23 +1,27 @@
-r"""What `chatglm.ps1` itself can do, before there is Python on the machine: status, log, receive and retry.
+r"""What `chatglm.ps1` does itself: uploads and retry always, status and log before there is Python on the machine.
 
 The twin of `templates/chatglm.ps1.j2`, with the same documents and messages; a test holds the verbs of both together.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .streams import CommandStreams
 
 _UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LOG_LINES = 50
+SCRIPT_ALONE = frozenset({"receive", "retry"})
+"""The verbs that the script never hands over to Python."""
 
 
 class VerbError(Exception):
@@ -48,7 +52,7 @@ class Entry:
             case "retry":
                 self._retry()
                 return {"started": True}
-        raise VerbError(f"{verb} needs Python, which is not there yet", "Wait; status tells how far it is.")
+        raise VerbError(f"{verb} needs Python, which is not there yet", "See status.")
 
     def _status(self) -> dict[str, Any]:
         try:
@@ -74,16 +78,30 @@ class Entry:
         if ask.get("offset") is not None:
             with part.open("r+b") as out:
                 out.truncate(int(ask["offset"]))
-                out.seek(0, 2)
-                for line in (await streams.read_all()).split():
-                    try:
-                        out.write(base64.b64decode(line, validate=True))
-                    except binascii.Error:
-                        raise VerbError("the input is not base64") from None
+                out.seek(0, os.SEEK_END)
+                await _write_lines(streams, out)
         size = part.stat().st_size
         if ask.get("sha256"):
-            if hashlib.sha256(part.read_bytes()).hexdigest() != ask["sha256"]:
+            if await asyncio.to_thread(_sha256, part) != ask["sha256"]:
                 part.unlink()
                 raise VerbError("the upload is damaged")
             part.replace(inbox / name)
         return {"name": name, "bytes": size}
+
+
+async def _write_lines(streams: CommandStreams, out: BinaryIO) -> None:
+    """Write what the lines of base64 on the standard input stand for."""
+    rest = b""
+    try:
+        while piece := await streams.read():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                out.write(base64.b64decode(line.strip(), validate=True))
+        out.write(base64.b64decode(rest.strip(), validate=True))
+    except binascii.Error:
+        raise VerbError("the input is not base64") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

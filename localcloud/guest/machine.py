@@ -29,6 +29,7 @@ from .rates import Rates
 from .shells import ShellHost
 from .streams import CollectedStreams
 from .userdata import ScriptKind, decode_user_data
+from .waiting import wait_on
 from .wsman import SERVER_MAX_ENVELOPE_BYTES
 
 log = logging.getLogger(__name__)
@@ -86,10 +87,7 @@ class Machine:
                     await self._boot(stack)
             except RebootWanted:
                 log.info("%s restarts", self.instance_id)
-                await self._wait(self._rates.boot_seconds)
-
-    async def _wait(self, cloud_seconds: float) -> None:
-        await asyncio.sleep(self._machine.clock.real_seconds(cloud_seconds))
+                await wait_on(self._machine.clock, self._rates.boot_seconds)
 
     async def _boot(self, stack: AsyncExitStack) -> None:
         # A cloud that was killed leaves the machine's processes behind; a machine that boots has none.
@@ -116,7 +114,7 @@ class Machine:
             bootstrap.manifest.settings,
             self._machine.address,
             self._bind,
-            lambda: self._wait(self._rates.demo_load_seconds),
+            lambda: wait_on(self._machine.clock, self._rates.demo_load_seconds),
         )
         stack.push_async_callback(supervisor.stop)
         await self._start_task(stack, supervisor.run())
