@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localcloud.errors import LocalCloudError
+from localcloud.guest.commands import guest_fault
 
 if TYPE_CHECKING:
     from localcloud.control_client import Control
@@ -211,6 +212,9 @@ def fault(
             return
         control.fault(action, kind, service=service, code=code, times=times, skip=skip, seconds=seconds)
         typer.echo(f"{len(control.faults())} fault(s) are waiting.")
+
+
+app.command()(guest_fault)
 
 
 @app.command()
