@@ -34,10 +34,13 @@ PORT = 5986
 USER = "Administrator"
 #: What `powershell -File` ends with when there is no such file (0xFFFD0000): the user data has not run yet.
 _NO_SCRIPT = (-196608, 0xFFFD0000)
-#: Bytes of a file in one Send: twice base64 it stays below the 500 KB that Windows takes in one message.
+#: Bytes of a file in one Send: twice base64 it stays below the 500 KB that Windows takes in one message. Measured
+#: (bench/upload_overhead.py): smaller ones are slower, larger ones and several shells at once are not faster.
 SEND_BYTES = 180_000
-#: Bytes of a file in one command; a broken upload repeats at most so much.
-PIECE_BYTES = 8_000_000
+#: Bytes of a file in one command, which costs the start of a process. A broken upload goes on in the midst of one.
+PIECE_BYTES = 32_000_000
+#: What Windows sends at most in one message (its default MaxEnvelopeSizekb of 500); pywinrm asks for a third of it.
+_ENVELOPE_BYTES = 512_000
 
 
 class ChannelError(Exception):
@@ -166,18 +169,20 @@ class WinRmChannel:
             finally:
                 protocol.cleanup_command(shell, ident)
         finally:
-            protocol.close_shell(shell)
+            # Not its session: pywinrm would build the next one by itself, without the pinned certificate.
+            protocol.close_shell(shell, close_session=False)
 
     def _collect(self, shell: str, command: str, ends: float) -> tuple[bytes, bytes, int]:
-        out = err = b""
+        out, err = bytearray(), bytearray()
         while time.monotonic() < ends:
             try:
                 more_out, more_err, exit_code, done = self._protocol.get_command_output_raw(shell, command)
             except WinRMOperationTimeoutError:
                 continue  # nothing was printed yet
-            out, err = out + more_out, err + more_err
+            out += more_out
+            err += more_err
             if done:
-                return out, err, int(exit_code)
+                return bytes(out), bytes(err), int(exit_code)
         raise UnreachableError("The machine did not answer in time.", "Try again; look at its status.")
 
     def _connect(self) -> Any:
@@ -198,6 +203,7 @@ class WinRmChannel:
                 operation_timeout_sec=max(self._timeout - 10, 1),
                 proxy=None,
             )
+            protocol.max_env_sz = _ENVELOPE_BYTES
             session = protocol.transport.build_session()
             # A proxy is for the cloud's API (a rehearsal's leads to the local cloud), never for the machine.
             session.trust_env = False

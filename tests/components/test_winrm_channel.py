@@ -218,3 +218,21 @@ def test_known_certificates_are_for_the_owners_eyes(tmp_path: Path) -> None:
     known.put("ins-2", "bb")
     assert (known.get("ins-1"), known.get("ins-2"), known.get("ins-3")) == ("aa", "bb", None)
     assert (tmp_path / "deep" / "known.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_certificate_is_held_within_one_channel_too(tmp_path: Path, script: Script) -> None:
+    script.answers["status"] = lambda _: (0, "{}")
+    random.seed(27)  # both machines get the same address
+    with listening(tmp_path / "machine", script) as (address, _):
+        channel = WinRmChannel(
+            address, PASSWORD, machine="ins-1", certificates=CertificateFile(tmp_path / "known.json"), timeout=12
+        )
+        channel.run_verb("status")
+        channel.run_verb("status")
+    random.seed(27)
+    with listening(tmp_path / "another", script) as (same, _):
+        assert same == address
+        with pytest.raises(CertificateChangedError):
+            channel.run_verb("status")
+    random.seed()
+    channel.close()
