@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from components.mistakes import rule_broken
 
 #: All mirrors together. They are part of the user data, which has a hard limit, and web addresses hardly compress.
-MAX_MIRROR_CHARACTERS = 600
+MAX_MIRROR_CHARACTERS = 560
 
 _URL = r"^https://[A-Za-z0-9._~:/?&=%+-]{4,120}$"
 _MODEL_URL = r"^https://[A-Za-z0-9._~:/?&=%+{}-]{4,140}$"

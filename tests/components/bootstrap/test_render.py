@@ -1,0 +1,165 @@
+"""User data and second stage: size, form, round trip, secrets, and that equal inputs give equal bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import random
+import string
+import zipfile
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, UserDataTooLargeError, render
+from components.bootstrap.render import MAX_USER_DATA_BYTES, hash_password
+from components.bootstrap.unpack import UnpackError, unpack_user_data
+from guest.serving.login import matches
+from tools.lint_powershell import inputs, matrix
+
+PASSWORD = "demo's $ecret"
+USUAL = BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, ("203.0.113.7/32",), "org/chatglm/dev")
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Rendered:
+    return render(
+        BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, ("203.0.113.7/32",), "org/chatglm/dev")
+    )
+
+
+def largest() -> BootstrapInputs:
+    """Settings at all their limits, of letters that do not compress."""
+    letters, chance = string.ascii_letters + string.digits + "-_", random.Random(3)
+
+    def text(length: int) -> str:
+        return "".join(chance.choice(letters) for _ in range(length))
+
+    def url(length: int) -> str:
+        return f"https://{text(length - 8)}"
+
+    chosen = BootstrapSettings(
+        model=f"{text(40)}/{text(40)}",
+        model_revision="8b7d33596d18c5e83e2da052d05ca4db02e60620",
+        served_model=f"r{text(63)}/checkpoint-1234567",
+        source_commit=hashlib.sha1(b"commit").hexdigest(),  # noqa: S324 - a commit's name
+        model_sources=tuple(f"{url(40)}/{{file}}" for _ in range(4)),
+        torch_mirrors=tuple(url(31) for _ in range(4)),
+        conda_mirrors=tuple(url(31) for _ in range(2)),
+        package_mirrors=tuple(url(31) for _ in range(2)),
+        package_url=url(100),
+        driver_version="572.83",
+    )
+    cidrs = tuple(f"{chance.randrange(1, 223)}.{chance.randrange(256)}.{chance.randrange(256)}.7/32" for _ in range(16))
+    return BootstrapInputs(chosen, 17860, text(32), PASSWORD, cidrs, "org/chatglm/dev")
+
+
+def test_it_is_ascii_in_the_wrapper_that_cloudbase_init_looks_for(rendered: Rendered) -> None:
+    assert rendered.user_data.isascii()
+    assert rendered.user_data.startswith("<powershell>\n")
+    assert rendered.user_data.endswith("\n</powershell>\n")
+    assert rendered.user_data.count("</powershell>") == 1
+
+
+def test_it_fits_for_a_matrix_of_settings() -> None:
+    assert max(len(render(inputs(chosen)).user_data) for chosen in matrix()) <= MAX_USER_DATA_BYTES
+
+
+def test_it_fits_at_the_limits_of_all_settings() -> None:
+    assert len(render(largest()).user_data) <= MAX_USER_DATA_BYTES
+
+
+def test_what_does_not_fit_is_refused_with_its_size() -> None:
+    cidrs = tuple(f"{a}.{b}.{a ^ b}.{a * b % 256}/32" for a in range(1, 60) for b in range(20))
+    with pytest.raises(UserDataTooLargeError, match=r"has \d+ bytes, \d+ more than the 12288") as told:
+        render(BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, cidrs, "x"))
+    assert "fewer operatorCidrs" in str(told.value)
+
+
+def test_the_first_stage_survives_the_way(rendered: Rendered) -> None:
+    first = unpack_user_data(rendered.user_data.encode())
+    assert first.manifest == rendered.manifest
+    assert set(first.files) == {
+        "lib.ps1", "bootstrap.ps1", "chatglm.ps1", "fetch.ps1", "steps/base.ps1", "steps/python.ps1", "manifest.json",
+    }  # fmt: skip
+    assert all(text.isascii() for text in first.files.values())
+
+
+def test_everything_that_starts_long_downloads_is_in_the_first_stage(rendered: Rendered) -> None:
+    first = unpack_user_data(rendered.user_data.encode())
+    assert b"fetch.ps1" in first.files["bootstrap.ps1"]
+    assert b"manifest.files" in first.files["fetch.ps1"].replace(b"$Manifest", b"manifest")
+
+
+def test_the_second_stage_holds_the_rest_and_its_hash_is_in_the_user_data(rendered: Rendered) -> None:
+    assert hashlib.sha256(rendered.second_stage).hexdigest() == rendered.second_stage_sha256
+    assert rendered.manifest["secondStage"] == {
+        "sha256": rendered.second_stage_sha256,
+        "bytes": len(rendered.second_stage),
+    }
+    names = set(zipfile.ZipFile(io.BytesIO(rendered.second_stage)).namelist())
+    assert {"guest/__main__.py", "guest/download.py", "guest/requirements-windows.txt", "steps/driver.ps1"} <= names
+    assert {"downloads.ps1", "tasks/demo.ps1", "tasks/watcher.ps1"} <= names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_every_step_has_its_script_in_one_of_the_stages(rendered: Rendered) -> None:
+    names = set(zipfile.ZipFile(io.BytesIO(rendered.second_stage)).namelist())
+    names |= set(unpack_user_data(rendered.user_data.encode()).files)
+    assert {f"steps/{step['name']}.ps1" for step in rendered.manifest["steps"]} <= names
+
+
+def test_equal_inputs_give_equal_bytes(rendered: Rendered) -> None:
+    again = render(
+        BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, ("203.0.113.7/32",), "org/chatglm/dev")
+    )
+    assert again == rendered
+
+
+def test_no_password_is_in_it_and_the_hash_fits(rendered: Rendered) -> None:
+    everything = b"".join(unpack_user_data(rendered.user_data.encode()).files.values()) + rendered.second_stage
+    assert PASSWORD.encode() not in everything
+    assert PASSWORD not in repr(BootstrapInputs(BootstrapSettings(), 1, "u", PASSWORD, (), "x"))
+    assert matches(PASSWORD, rendered.manifest["settings"]["demoPasswordHash"])
+    assert not matches("another", rendered.manifest["settings"]["demoPasswordHash"])
+
+
+def test_equal_passwords_of_two_stacks_have_unequal_hashes() -> None:
+    assert hash_password("same", "org/chatglm/a") != hash_password("same", "org/chatglm/b")
+
+
+def packed(files: object) -> bytes:
+    deflate = zlib.compressobj(wbits=-15)
+    payload = base64.b64encode(deflate.compress(json.dumps(files).encode()) + deflate.flush()).decode()
+    return f"<powershell>\n$Payload = '{payload}'\n</powershell>".encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<powershell>'nothing'</powershell>", "0 payloads"),
+        (b"$Payload = 'QUJD'\n$Payload = 'QUJD'\n", "2 payloads"),
+        (b"$Payload = 'QUJD'\n", "does not unpack"),
+        (packed([1]), "no object"),
+        (packed({"../x.ps1": ""}), "does not belong below the root"),
+        (packed({"C:\\x.ps1": ""}), "does not belong below the root"),
+        (packed({"x.ps1": 1}), "does not belong below the root"),
+        (packed({"x.ps1": ""}), "no manifest.json"),
+    ],
+)
+def test_what_is_no_first_stage_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(UnpackError, match=words):
+        unpack_user_data(data)
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_unpacking_never_ends_in_anything_but_its_own_error(data: bytes) -> None:
+    payload = base64.b64encode(data)
+    with pytest.raises(UnpackError):
+        unpack_user_data(b"$Payload = '" + payload + b"'\n")

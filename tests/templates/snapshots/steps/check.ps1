@@ -1,0 +1,7 @@
+# The GPU is seen, the demo answers, and one question gets an answer.
+$Done = { $false }
+$Do = { Set-Message 'The demo is asked a question.' }
+$Check = {
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes('{"question": true, "strict": true}'))
+    if ((Invoke-Native $Python "-m guest doctor base64:$encoded" 'check' 15) -ne 0) { throw 'the final check failed | See the end of the log.' }
+}
