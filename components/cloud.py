@@ -83,6 +83,12 @@ def find_region(config: Mapping[str, str], environment: Mapping[str, str] = os.e
     return chosen or _read_profile(environment).get("region") or "ap-guangzhou"
 
 
+def find_patience(environment: Mapping[str, str] = os.environ) -> float:
+    """Seconds for which a call is repeated: half a minute, or less where the plug-in's own patience is shorter."""
+    minutes = environment.get("TENCENTCLOUD_READ_RETRY_TIMEOUT", "")
+    return min(30.0, int(minutes) * 60.0) if minutes.isdecimal() else 30.0
+
+
 def _read_profile(environment: Mapping[str, str]) -> dict[str, str]:
     """Keys and region of tccli's profile files, in the plug-in's names."""
     name = environment.get("TENCENTCLOUD_PROFILE") or "default"
@@ -103,12 +109,12 @@ def _read_profile(environment: Mapping[str, str]) -> dict[str, str]:
 class Cloud:
     """One account in one region. Every verb raises CloudError when Tencent refuses or cannot be reached."""
 
-    def __init__(self, access: Access, patience_seconds: float = 30) -> None:
+    def __init__(self, access: Access, patience_seconds: float | None = None) -> None:
         self.region = access.region
         self._credential = Credential(access.secret_id, access.secret_key, access.token or None)
         http = HttpProfile(protocol=access.protocol.lower(), rootDomain=access.domain, reqTimeout=30)
         self._profile = ClientProfile(httpProfile=http, language="en-US")
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = find_patience() if patience_seconds is None else patience_seconds
 
     def call(self, service: str, action: str, **parameters: Any) -> Answer:
         """One API call by name. Reads are repeated after any passing failure, writes only when throttled."""

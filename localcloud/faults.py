@@ -11,7 +11,7 @@ KINDS = {
     "cut_before": "the connection is closed, and nothing is done",
     "cut_after": "the call is done, and the connection is closed without an answer",
     "lost_answer": "the call is done, and answered with HTTP status 500",
-    "slow": "the call is done after `seconds` real seconds",
+    "slow": "the call is done after `seconds` real seconds (any other kind waits that long too, if told to)",
     "late_failure": "the call is accepted, and what it began fails later (LAUNCH_FAILED, CREATEFAILED)",
 }
 FOR_EVER = -1

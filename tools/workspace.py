@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tools.pulumi_engine import ensure_engine
 
@@ -47,6 +49,7 @@ def local_environment(home: Path, cloud_data: Path, port: int) -> dict[str, str]
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_RUN_PROGRAM": "true",  # a destroy runs the program, whose hooks guard the machine
         "CHATGLM_PYTHON": sys.executable,
+        "CHATGLM_POLL_SECONDS": "0.3",  # the local cloud's time runs faster than real time
         "HTTP_PROXY": f"http://127.0.0.1:{port}",
         "TENCENTCLOUD_PROTOCOL": "HTTP",
         "TENCENTCLOUD_SECRET_ID": keys["secretId"],
@@ -68,7 +71,10 @@ class Result:
 
 @dataclass
 class Workspace:
-    """A project folder of links to this program, with a stack of its own. For tests and benchmarks."""
+    """A project folder of links to this program, with a stack of its own. For tests and benchmarks.
+
+    A folder that holds one already is opened as it is: so a copy of a folder is a copy of the stack.
+    """
 
     folder: Path
     cloud_data: Path
@@ -79,12 +85,23 @@ class Workspace:
 
     def __post_init__(self) -> None:
         self.project = self.folder / "project"
+        new = not self.project.exists()
+        if new:
+            self._lay_out()
+        local = local_environment(self.folder, self.cloud_data, self.port)
+        # Named, not selected: Pulumi keeps selections by the project's path, which a copy does not share.
+        self.environment = {**os.environ, **local, "PULUMI_STACK": self.stack}
+        if new:
+            self._begin()
+
+    def _lay_out(self) -> None:
         self.project.mkdir(parents=True)
         for name in PROGRAM:
             if (self.program / name).exists():
                 (self.project / name).symlink_to(self.program / name)
         (self.project / ".venv").symlink_to(Path(sys.prefix))
-        self.environment = {**os.environ, **local_environment(self.folder, self.cloud_data, self.port)}
+
+    def _begin(self) -> None:
         self.password = f"Rehearsal-{secrets.token_hex(8)}"
         self.pulumi("stack", "init", self.stack, check=True)
         first = {"tencentcloud:region": "ap-guangzhou", "chatglm:operatorCidrs[0]": "127.0.0.1/32", **self.settings}
@@ -131,10 +148,14 @@ class Workspace:
 
     def start_up(self) -> subprocess.Popen[str]:
         """An update in a process group of its own, to be killed in the midst of it."""
+        return self.start("up")
+
+    def start(self, command: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """`up` or `destroy` in a process group of its own, to be interrupted or killed in the midst of it."""
         return subprocess.Popen(
-            ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never"],
+            ["pulumi", command, "--yes", "--skip-preview", "--non-interactive", "--color", "never"],
             cwd=self.project,
-            env=self.environment,
+            env={**self.environment, **(more or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -143,6 +164,10 @@ class Workspace:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the engine, the program and the plug-in at once."""
-    os.killpg(process.pid, signal.SIGKILL)
+    """SIGKILL to the engine, and to the program and the plug-in, which run in process groups of their own."""
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for child in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     process.wait()

@@ -1,0 +1,103 @@
+"""The stack's transitions, one after the other, and what each must leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tests.sweep.world import World
+
+
+class Wanted(Enum):
+    """What the cloud holds when a transition has reached its end."""
+
+    RUNNING = "one machine, and at most its stack's one image"
+    PARKED = "one image and nothing else"
+    GONE = "nothing"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """`settings` are set before it, and stay so for those that follow."""
+
+    name: str
+    command: str
+    wanted: Wanted
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+#: The life in which each is found: every one starts from what the one before it left.
+TRANSITIONS = (
+    Transition("up", "up", Wanted.RUNNING, {"chatglm:state": "running"}),
+    Transition("park", "up", Wanted.PARKED, {"chatglm:state": "parked"}),
+    Transition("restore", "up", Wanted.RUNNING, {"chatglm:state": "running"}),
+    Transition("second-park", "up", Wanted.PARKED, {"chatglm:state": "parked"}),
+    Transition("destroy-keeping", "destroy", Wanted.PARKED),
+    Transition("up-after-destroy", "up", Wanted.RUNNING, {"chatglm:state": "running"}),
+    Transition("park-again", "up", Wanted.PARKED, {"chatglm:state": "parked"}),
+    Transition("destroy-dropping", "destroy", Wanted.GONE, {"chatglm:keepImage": "false"}),
+)
+#: The same as `second-park` but for the image, which no state holds; here it only leads to the last transition.
+SWEPT = tuple(transition for transition in TRANSITIONS if transition.name != "park-again")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where the work was before the transition: on a machine, or in an image. Both empty: there was none yet."""
+
+    machine_id: str = ""
+    image_id: str = ""
+    discarded: bool = False  # the person asked in words for it to go
+
+    @classmethod
+    def find(cls, world: World, transition: Transition) -> Work:
+        machines, images = world.machines(), world.normal_images()
+        discarded = transition.wanted is Wanted.GONE
+        if machines:
+            return cls(machine_id=machines[0].instance_id, discarded=discarded)
+        return cls(image_id=images[0].id if images else "", discarded=discarded)
+
+    def is_safe(self, world: World) -> str:
+        """Why the work is lost, empty while it is safe: on its machine, or in a NORMAL image of it."""
+        if self.discarded:
+            return ""
+        database = world.server.cloud.db
+        with world.server.cloud.lock:
+            images = [image for image in database.images if image.state == "NORMAL"]
+        if self.machine_id:
+            alive = any(machine.instance_id == self.machine_id for machine in world.machines())
+            taken = any(image.instance_id == self.machine_id for image in images)
+            return "" if alive or taken else f"neither {self.machine_id} nor an image of it exists"
+        if self.image_id and all(image.image_id != self.image_id for image in images):
+            return f"the image {self.image_id} is gone"
+        return ""
+
+
+def shortfall(world: World, wanted: Wanted) -> str:
+    """In what the cloud and the state differ from the wanted end; empty when it is reached."""
+    machines, images = world.machines(), world.normal_images()
+    recorded = world.recorded()
+    if recorded["pending"]:
+        return f"the state holds operations that were cut off: {[each['type'] for each in recorded['pending']]}"
+    if wanted is Wanted.RUNNING:
+        known = recorded["outputs"].get("machineId")
+        here = [machine.instance_id for machine in machines]
+        return "" if [known] == here else f"the state says {known}, the cloud has {here}"
+    if machines:
+        return f"{[machine.instance_id for machine in machines]} still runs"
+    if len(images) != (1 if wanted is Wanted.PARKED else 0):
+        return f"there are {len(images)} images"
+    return ""
+
+
+def orphans(world: World, wanted: Wanted) -> list[str]:
+    """What costs money, or takes up a quota of images, beyond what the wanted end has."""
+    machines, images = world.machines(), world.served.control.images()
+    expected = {machine.instance_id for machine in machines[:1]} if wanted is Wanted.RUNNING else set()
+    expected |= {image.id for image in world.normal_images()[:1]} if wanted is not Wanted.GONE else set()
+    stray = [
+        f"{item.kind} {item.id}"
+        for item in world.served.control.meter().items
+        if item.id not in expected and item.belongs_to not in expected
+    ]
+    return stray + [f"image {image.id} ({image.state})" for image in images if image.id not in expected]
