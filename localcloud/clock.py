@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
-from pydantic import ConfigDict
-
 MAX_SPEED = math.inf
 CHINA_TIME = timezone(timedelta(hours=8))
 

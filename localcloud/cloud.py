@@ -7,6 +7,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ class Cloud:
                 for snapshot in self.db.snapshots:
                     self.after(partial(self.drives.remove_snapshot, snapshot.snapshot_id))
                 self.db.clear()
+                # The bill begins at nothing again, so nothing of the balance is spent.
+                self.db.settings_table.put(replace(self.db.settings, balance_spent_before=0.0))
             self._run_effects()
 
     # --- calls -----------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def check_signature(keys: Keys, service: str, method: str, query: str, headers: 
     if abs(time.time() - timestamp) > MAX_CLOCK_DIFFERENCE:
         raise ApiError(
             "AuthFailure.SignatureExpire",
-            f"The request was signed {int(time.time()) - timestamp} seconds ago; "
+            f"The request's time differs by {abs(int(time.time()) - timestamp)} seconds; "
             f"{MAX_CLOCK_DIFFERENCE} are allowed. Set the computer's clock.",
         )
     if not hmac.compare_digest(secret_id.encode(), keys.secret_id.encode()):

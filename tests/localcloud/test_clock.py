@@ -61,7 +61,10 @@ def test_it_goes_on_while_the_cloud_is_down(real: dict[str, float]) -> None:
     assert Clock(ClockPosition("clock", 5000, 1100, "1")).now() == 5000
 
 
-@pytest.mark.parametrize(("text", "speed"), [("max", math.inf), ("MAX", math.inf), ("60", 60.0), ("0.5", 0.5), ("1e-09", 1e-9)])
+SPEEDS = [("max", math.inf), ("MAX", math.inf), ("60", 60.0), ("0.5", 0.5), ("1e-09", 1e-9)]
+
+
+@pytest.mark.parametrize(("text", "speed"), SPEEDS)
 def test_speeds_are_numbers_or_max(text: str, speed: float) -> None:
     assert parse_speed(text) == speed
     assert parse_speed(speed_text(speed)) == speed

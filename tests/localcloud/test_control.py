@@ -10,7 +10,7 @@ import pytest
 from localcloud.control_client import Control, ControlError
 from localcloud.journal import MASK
 
-from .conftest import PASSWORD
+from .conftest import PASSWORD, launch_request
 
 
 def test_the_journal_has_every_call_in_order_with_secrets_masked(cloud: Any) -> None:
@@ -108,6 +108,15 @@ def test_a_reset_forgets_everything_but_the_settings(cloud: Any) -> None:
     assert cloud.control.settings()["snapshot_free_gb"] == 50
     drives = cloud.server.cloud.drives
     assert [*drives.disk("").iterdir(), *drives.snapshot("").iterdir()] == []
+
+
+def test_after_a_reset_the_whole_balance_can_be_spent_and_no_more(cloud: Any) -> None:
+    cloud.launch()
+    cloud.control.advance(3600)
+    cloud.control.set_balance(3)
+    cloud.control.reset()
+    cloud.launch()
+    assert cloud.error("cvm", "RunInstances", **launch_request()) == "InvalidAccount.InsufficientBalance"
 
 
 def test_the_time_can_be_read_and_moved(cloud: Any) -> None:

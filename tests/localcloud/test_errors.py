@@ -525,6 +525,16 @@ CASES: list[tuple[str, Case]] = [
     ("InvalidParameterValue", call("vpc", "DescribeVpcs", Limit="many")),
     ("InvalidParameterValue", call("cvm", "DescribeInstances", Limit=101)),
     ("InvalidParameterValue", call("cvm", "DescribeInstances", Offset=-1)),
+    (
+        "InvalidParameterValue",
+        call(
+            "cbs",
+            "InquiryPriceCreateDisks",
+            DiskChargeType="POSTPAID_BY_HOUR",
+            DiskType="CLOUD_SSD",
+            DiskSize=2**70,
+        ),
+    ),
     ("InvalidParameterValue.CommandContentInvalid", run_command(Content="?")),
     ("InvalidParameterValue.DeleteTagsParamError", tag_machine(DeleteTags=[{"TagKey": "k0"}])),
     (
