@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from components.certificates import CertificateFile
+from components.certificates import KNOWN_CERTIFICATES, CertificateFile
 from components.settings import PROJECT
 from components.winrm_channel import (
     CertificateChangedError,
@@ -95,6 +95,6 @@ class MachineChannel:
 def connect(stack: Stack, is_gone: Callable[[], bool] = lambda: False) -> Channel:
     """The line to the stack's machine; it is opened by the first question."""
     password = stack.config.get(f"{PROJECT}:adminPassword", "")
-    certificates = CertificateFile(stack.certificates)
+    certificates = CertificateFile(KNOWN_CERTIFICATES)
     channel = WinRmChannel(stack.address, password, machine=stack.machine_id, certificates=certificates)
     return MachineChannel(channel, is_gone)

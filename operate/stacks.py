@@ -68,11 +68,6 @@ class Stack:
         return str(self.outputs.get("address") or "")
 
     @property
-    def certificates(self) -> Path:
-        """The file that holds the machine's certificate after the first connection."""
-        return Path.home() / ".chatglm" / "known-certificates.json"
-
-    @property
     def zone(self) -> str:
         """The zone of the last update, else the first in which the stack would be launched."""
         return str(self.outputs.get("zone") or next(iter(candidate_zones(self.settings, self.region)), ""))
