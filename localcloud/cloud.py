@@ -19,8 +19,9 @@ from localcloud.clock import MAX_SPEED, Clock
 from localcloud.database import Database
 from localcloud.drives import Drives
 from localcloud.errors import ApiError
-from localcloud.guests import GuestMachine, GuestRuntime
+from localcloud.guests import GuestMachine, GuestRuntime, NoGuests
 from localcloud.journal import Journal
+from localcloud.loopback import LoopbackRange, SharedRange
 from localcloud.records import Disk, Fault, Image, Instance, Snapshot, Task
 from localcloud.registry import Call, OnlyRequestId, find_action
 from localcloud.wire import build_response, has_action, read_request, require
@@ -57,6 +58,9 @@ class Cloud:
         self.billing = Billing(self.db)
         self.guests = guests
         self.drives = Drives(data, guests.is_running)
+        self.loopback: LoopbackRange | SharedRange = SharedRange()
+        if not isinstance(guests, NoGuests):
+            self.loopback = LoopbackRange(item.public_ip for item in self.db.instances if item.public_ip)
         self.lock = threading.RLock()
         self._url = url
         self._effects: list[Callable[[], None]] = []
@@ -73,6 +77,7 @@ class Cloud:
     def close(self) -> None:
         self.guests.close()
         self.drives.close()
+        self.loopback.close()
         with self.lock:
             self.db.close()
 

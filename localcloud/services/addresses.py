@@ -10,7 +10,6 @@ from localcloud.records import Subnet
 
 # The first addresses of a subnet are Tencent's own (network, gateway, and what it keeps back).
 _KEPT_BACK = 2
-_PUBLIC_NETWORKS = ("127.0.1.0/24", "127.0.2.0/24", "127.0.3.0/24")
 
 
 def used_private_addresses(cloud: Cloud, vpc_id: str) -> dict[str, str]:
@@ -46,8 +45,7 @@ def free_private_address(cloud: Cloud, subnet: Subnet, wanted: str = "") -> str:
 def free_public_address(cloud: Cloud) -> str:
     """The lowest loopback address that no machine has."""
     used = {item.public_ip for item in cloud.db.instances}
-    for network in _PUBLIC_NETWORKS:
-        for host in ipaddress.ip_network(network).hosts():
-            if str(host) not in used:
-                return str(host)
+    for address in cloud.loopback.addresses():
+        if address not in used:
+            return address
     raise ApiError("InvalidParameterValue.ExternalIpQuotaLimited", "No public address is left.")

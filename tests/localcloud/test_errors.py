@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import localcloud
+from localcloud.loopback import SharedRange
 from localcloud.sdk import Sdk
 from localcloud.signature import Keys
 
@@ -419,15 +420,16 @@ def with_sdk(**changes: Any) -> Case:
 
 
 def public_addresses_used_up(cloud: Any) -> str:
-    from localcloud.services import addresses
+    class Small(SharedRange):
+        def addresses(self) -> list[str]:
+            return ["127.0.1.1", "127.0.1.2"]
 
-    cloud.launch()
-    before = addresses._PUBLIC_NETWORKS
-    addresses._PUBLIC_NETWORKS = ("127.0.1.0/31",)
+    whole = cloud.server.cloud.loopback
+    cloud.server.cloud.loopback = Small()
     try:
-        return launch(InstanceCount=2)(cloud)
+        return launch(InstanceCount=3)(cloud)
     finally:
-        addresses._PUBLIC_NETWORKS = before
+        cloud.server.cloud.loopback = whole
 
 
 def throttled(cloud: Any) -> str:
