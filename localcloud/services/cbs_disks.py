@@ -12,7 +12,7 @@ from localcloud.query import page, select
 from localcloud.records import ClientToken, Disk
 from localcloud.registry import Call, action
 from localcloud.rules import check_length
-from localcloud.services.cvm_launch import check_balance, check_disk_size
+from localcloud.services.cvm_orders import check_balance, check_disk_size
 from localcloud.services.tags import read_tags, tag_list
 
 MAX_DISKS_A_CALL = 100

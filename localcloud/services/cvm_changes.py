@@ -13,7 +13,7 @@ from localcloud.registry import Call, action
 from localcloud.rules import check_host_name, check_length, check_password, check_user_data
 from localcloud.services.addresses import free_private_address, free_public_address
 from localcloud.services.cvm_instances import begin, check_state, done, own_instances, reboot
-from localcloud.services.cvm_launch import check_disk_size, check_image_for_type, find_image, is_sold_out
+from localcloud.services.cvm_orders import check_disk_size, check_image_for_type, find_image, is_sold_out
 
 
 def _refuse_spot(instance: Instance, what: str) -> None:

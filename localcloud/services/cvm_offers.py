@@ -9,7 +9,7 @@ from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.query import select
 from localcloud.registry import Call, action
-from localcloud.services.cvm_launch import CHARGE_TYPES, is_sold_out
+from localcloud.services.cvm_orders import CHARGE_TYPES, is_sold_out, read_order
 
 _SORT_KEYS = {"cpu": lambda item: item["Cpu"], "mem": lambda item: item["Memory"]}
 
@@ -79,6 +79,22 @@ def describe_zone_instance_config_infos(cloud: Cloud, call: Call) -> dict[str, A
             raise ApiError("InvalidParameterValue", f"`sort-keys` are like cpu:desc or mem:asc, not {key[:40]!r}.")
         items.sort(key=_SORT_KEYS[name], reverse=order == "desc")
     return {"InstanceTypeQuotaSet": items}
+
+
+@action("cvm", "InquiryPriceRunInstances", "Placement.Zone", "ImageId")
+def inquiry_price_run_instances(cloud: Cloud, call: Call) -> dict[str, Any]:
+    order = read_order(cloud, call)
+    listed = cloud.billing.list_price(order.zone, order.instance_type)
+    paid = cloud.billing.instance_price(order.zone, order.instance_type, order.charge_type)
+    instance_price = {
+        "UnitPrice": float(listed * order.count),
+        "UnitPriceDiscount": float(paid * order.count),
+        "Discount": float(paid * 100 / listed) if listed else 100.0,
+        "ChargeUnit": "HOUR",
+    }
+    # No public price per GB of traffic was found, so this cloud does not charge for it.
+    bandwidth = {"UnitPrice": 0.0, "UnitPriceDiscount": 0.0, "Discount": 100.0, "ChargeUnit": "GB"}
+    return {"Price": {"InstancePrice": instance_price, "BandwidthPrice": bandwidth}}
 
 
 @action("cvm", "DescribeZones")
