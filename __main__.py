@@ -14,7 +14,8 @@ from components.guards import Guards, register_hooks
 from components.machine import Machine, MachineArgs
 from components.names import image_tags, machine_tags
 from components.network import Network, NetworkArgs
-from components.outputs import end_stray, stack_outputs
+from components.outputs import stack_outputs
+from components.parking import finish_parking
 from components.prior import read_prior
 from components.survey import demand_sight, survey
 from components.waiting import wait_until_ready
@@ -47,7 +48,7 @@ async def main() -> pulumi.Inputs:
         user_data = rendered.user_data if rendered else ""
         machine = Machine("machine", MachineArgs(plan.machine, network, settings, user_data, tags, hooks.machine))
         wait_until_ready(machine, plan, settings, rendered)
-    end_stray(plan, prior, captures, guards)
+    finish_parking(plan, prior, captures, guards)
     return stack_outputs(plan, settings, facts, region, machine, captures)
 
 

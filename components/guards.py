@@ -10,9 +10,10 @@ is simply found gone, and images take their snapshots with them, which the plug-
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pulumi
@@ -67,22 +68,29 @@ class Guards:
     poll_seconds: float = 2.0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     log: Callable[[str], None] = pulumi.log.info
+    #: Several hooks may retire images at once; one after the other, none trips over what another deletes.
+    _retiring: threading.Lock = field(default_factory=threading.Lock)
 
     def end_machine(self, instance_id: str) -> None:
         """Terminate a machine once its last state is safe. Raises RefusedError without proof, CloudError otherwise."""
         cloud = self._require_cloud()
         machine = cloud.instance(instance_id)
-        if machine is None or machine.state == "TERMINATING":
-            return
+        if machine is not None and machine.state != "TERMINATING":
+            self._end(cloud, machine)
+        if self.settings.state == "parked":
+            # An image that was still being made when the captures were planned is the newest only now.
+            self.retire_superseded()
+
+    def _end(self, cloud: Cloud, machine: Instance) -> None:
         if machine.alive and not self.settings.discard:
             self._demand_proof(cloud, machine)
-        self.log(f"Terminating {instance_id}.")
+        self.log(f"Terminating {machine.id}.")
         try:
-            cloud.terminate(instance_id)
+            cloud.terminate(machine.id)
         except CloudError as error:
             if error.code != "InvalidInstanceId.NotFound":
                 raise
-        self._wait(f"{instance_id} to end", _TERMINATION_PATIENCE, lambda: _is_gone(cloud.instance(instance_id)))
+        self._wait(f"{machine.id} to end", _TERMINATION_PATIENCE, lambda: _is_gone(cloud.instance(machine.id)))
 
     def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
         def find_proof() -> Image | None:
@@ -104,13 +112,20 @@ class Guards:
         ending = int(resource_name.rpartition("-")[2]) in self.declared
         self._retire(0 if ending and not self.settings.keep_image else self.settings.keep_images)
 
+    def retire_superseded(self) -> None:
+        """Delete the stack's older images, whether or not Pulumi's state holds them."""
+        self._retire(self.settings.keep_images)
+
     def retire_unmanaged(self) -> None:
         """The stack is being destroyed: images that its state never held, or holds no more, go by the same rule."""
         self._retire(self.settings.keep_images if self.settings.keep_image else 0, spared=self.declared)
 
     def _retire(self, keep: int, spared: Sequence[int] = ()) -> None:
         """Keep the newest NORMAL images of the stack, delete the older ones with their snapshots."""
-        cloud = self._require_cloud()
+        with self._retiring:
+            self._retire_alone(self._require_cloud(), keep, spared)
+
+    def _retire_alone(self, cloud: Cloud, keep: int, spared: Sequence[int]) -> None:
         images = sorted(cloud.images(self.stack_id), key=lambda image: image.created, reverse=True)
         usable = [image for image in images if image.usable]
         failed = [image for image in images if image.state == "CREATEFAILED"]

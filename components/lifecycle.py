@@ -149,7 +149,7 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
 
 
 def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
-    captures, retired = _retention(settings, prior, facts)
+    captures, retired = _retention(settings, prior, facts, parking=True)
     image = newest(image for image in facts.images or () if image.usable)
     notes = _notes(prior, facts, None)
     if facts.images is not None and image is None and not settings.discard:
@@ -269,7 +269,7 @@ def _retention(
     """The captures to declare again, and the images that the update deletes.
 
     `coming` counts images that this update will add. Images that Pulumi's state does not hold (kept by an earlier
-    destroy, or adopted) are retired by a park only.
+    destroy, or adopted) are retired only while the stack is parked or being parked.
     """
     places = max(settings.keep_images - coming, 0)
     if facts.images is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,8 @@ import pulumi
 from components.announcement import cost
 from components.capture import Capture
 from components.facts import Facts
-from components.guards import Guards
 from components.lifecycle import Plan
 from components.machine import Machine
-from components.prior import Prior
 from components.rules import RDP_PORT
 from components.settings import Settings
 
@@ -44,20 +41,3 @@ def stack_outputs(
             "demoPassword": pulumi.Output.secret(settings.login_password(pulumi.get_stack())),
         }
     return outputs
-
-
-def end_stray(plan: Plan, prior: Prior, captures: Sequence[Capture], guards: Guards) -> pulumi.Output[bool]:
-    """Terminate the machine that a park leaves, where Pulumi's state may not hold it.
-
-    An update that was cut off can have launched a machine of which the state knows nothing: dropping it from the
-    program then deletes nothing, and it would go on costing money. The proof is demanded here as in the hook.
-    """
-    leaving = plan.leaving
-    if leaving is None or leaving.id == prior.machine_id or pulumi.runtime.is_dry_run():
-        return pulumi.Output.from_input(False)
-
-    async def end(_: Sequence[str]) -> bool:
-        await asyncio.to_thread(guards.end_machine, leaving.id)
-        return True
-
-    return pulumi.Output.all(*(capture.image_id for capture in captures)).apply(end)

@@ -68,7 +68,7 @@ def open_world(folder: Path) -> Iterator[World]:
 
 @dataclass
 class Watch:
-    """Asks the cloud's own records, some fifty times a second, whether the work is safe. Keeps the first answer `no`."""
+    """Asks the cloud's own records, some fifty times a second, whether the work is safe; keeps the first "no"."""
 
     world: World
     safe: Callable[[World], str]
