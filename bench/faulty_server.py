@@ -54,7 +54,7 @@ class FaultyServer:
             def do_GET(self) -> None:
                 server.answer(self)
 
-            def log_message(self, *args: Any) -> None:
+            def log_message(self, *_: Any) -> None:
                 return
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:

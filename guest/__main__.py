@@ -35,13 +35,6 @@ def log(options: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def receive(options: dict[str, Any]) -> dict[str, Any]:
-    from guest import receive as uploads
-    from guest.training.machine import this_machine
-
-    return uploads.receive(this_machine().root, options, sys.stdin.buffer)
-
-
 def serve(options: dict[str, Any]) -> dict[str, Any]:
     from guest.serving import control
     from guest.training.machine import this_machine
@@ -74,7 +67,6 @@ def verbs() -> dict[str, Verb]:
     own: dict[str, Verb] = {
         "status": status,
         "log": log,
-        "receive": receive,
         "serve": serve,
         "stop": stop,
         "doctor": doctor,

@@ -7,7 +7,6 @@ script.
 
 from __future__ import annotations
 
-import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ import tree_sitter
 import tree_sitter_powershell
 from rich.console import Console
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings
 from components.bootstrap.powershell import environment, minify
 from components.bootstrap.render import render, scripts
 from components.bootstrap.unpack import unpack_user_data
 from tools.powershell_51 import ALLOWED
+from tools.powershell_matrix import inputs, matrix
 
 #: Script blocks of this project; `&` on anything else starts a program.
 _OWN_BLOCKS = frozenset({"$Done", "$Do", "$Check", "$Serve"})
@@ -162,23 +161,6 @@ def _strings(script: Script) -> Iterator[Problem]:
         text = script.read(node)
         if _FORWARD_SLASH.search(text) and "://" not in text:
             yield script.problem(node, f"a path with forward slashes: {text}")
-
-
-def matrix() -> Iterator[BootstrapSettings]:
-    """Settings that differ in what reaches the scripts and the user data."""
-    choices = {
-        "precision": ("fp16", "int8", "int4"),
-        "gpuToolkit": ("full", "minimal"),
-        "servedModel": ("base", "my-run/checkpoint-3000"),
-    }
-    for chosen in itertools.product(*choices.values()):
-        yield BootstrapSettings.model_validate(dict(zip(choices, chosen, strict=True)))
-    yield BootstrapSettings(package_url="https://example.com/stage2.zip", driver_version="572.83", page_file_gb=12)
-
-
-def inputs(settings: BootstrapSettings) -> BootstrapInputs:
-    """Inputs around the settings, with values that would break a careless quoting."""
-    return BootstrapInputs(settings, 7860, "o'neil", 'it\'s $(x) `y` "z"', ("203.0.113.7/32", "MY_PUBLIC_IP"), "o/p/s")
 
 
 def all_scripts() -> dict[str, str]:

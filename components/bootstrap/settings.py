@@ -116,7 +116,9 @@ class BootstrapSettings(BaseModel):
         pattern=rf"^$|{_URL}",
         description="Address of the second stage, for those who do not want it pushed by the waiting `pulumi up`.",
     )
-    page_file_gb: int = Field(default=8, ge=4, le=12, description="Fixed size of the page file in GiB.")
+    page_file_gb: int = Field(
+        default=8, ge=4, le=9, description="Fixed size of the page file in GiB; more would crowd a disk of 75 GB."
+    )
     pre_seq_len: int = Field(default=128, ge=1, le=512, description="Length of the trained prefix of new runs.")
     wait_ready: bool = Field(default=True, description="Whether `pulumi up` waits until the demo answers.")
     ready_timeout_minutes: int = Field(

@@ -102,7 +102,6 @@ def test_of_a_wrong_mixture_no_source_is_blamed_unheard(server: FaultyServer, tm
 def test_a_source_that_ignores_ranges_is_passed_over(server: FaultyServer, tmp_path: Path) -> None:
     server.sources["one"] = Source(ranges=False, cuts=[("a.bin", 300_000)])
     assert fetch(task(server, tmp_path, "one", "two"))
-    assert server.sent["a.bin"] < len(BODY) * 1.2 + 300_000
     assert server.requests[-1] == ("two", "a.bin", "bytes=300000-")
 
 

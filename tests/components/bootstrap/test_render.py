@@ -6,8 +6,6 @@ import base64
 import hashlib
 import io
 import json
-import random
-import string
 import zipfile
 import zlib
 
@@ -20,7 +18,7 @@ from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, U
 from components.bootstrap.render import MAX_USER_DATA_BYTES, hash_password
 from components.bootstrap.unpack import UnpackError, unpack_user_data
 from guest.serving.login import matches
-from tools.lint_powershell import inputs, matrix
+from tools.powershell_matrix import extreme_inputs, inputs, matrix
 
 PASSWORD = "demo's $ecret"
 USUAL = BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, ("203.0.113.7/32",), "org/chatglm/dev")
@@ -31,32 +29,6 @@ def rendered() -> Rendered:
     return render(
         BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, ("203.0.113.7/32",), "org/chatglm/dev")
     )
-
-
-def largest() -> BootstrapInputs:
-    """Settings at all their limits, of letters that do not compress."""
-    letters, chance = string.ascii_letters + string.digits + "-_", random.Random(3)
-
-    def text(length: int) -> str:
-        return "".join(chance.choice(letters) for _ in range(length))
-
-    def url(length: int) -> str:
-        return f"https://{text(length - 8)}"
-
-    chosen = BootstrapSettings(
-        model=f"{text(40)}/{text(40)}",
-        model_revision="8b7d33596d18c5e83e2da052d05ca4db02e60620",
-        served_model=f"r{text(63)}/checkpoint-1234567",
-        source_commit=hashlib.sha1(b"commit").hexdigest(),  # noqa: S324 - a commit's name
-        model_sources=tuple(f"{url(40)}/{{file}}" for _ in range(4)),
-        torch_mirrors=tuple(url(31) for _ in range(4)),
-        conda_mirrors=tuple(url(31) for _ in range(2)),
-        package_mirrors=tuple(url(31) for _ in range(2)),
-        package_url=url(100),
-        driver_version="572.83",
-    )
-    cidrs = tuple(f"{chance.randrange(1, 223)}.{chance.randrange(256)}.{chance.randrange(256)}.7/32" for _ in range(16))
-    return BootstrapInputs(chosen, 17860, text(32), PASSWORD, cidrs, "org/chatglm/dev")
 
 
 def test_it_is_ascii_in_the_wrapper_that_cloudbase_init_looks_for(rendered: Rendered) -> None:
@@ -71,7 +43,7 @@ def test_it_fits_for_a_matrix_of_settings() -> None:
 
 
 def test_it_fits_at_the_limits_of_all_settings() -> None:
-    assert len(render(largest()).user_data) <= MAX_USER_DATA_BYTES
+    assert len(render(extreme_inputs()).user_data) <= MAX_USER_DATA_BYTES
 
 
 def test_what_does_not_fit_is_refused_with_its_size() -> None:

@@ -30,7 +30,7 @@ def test_the_defaults_hold() -> None:
         ({"sourceUrls": ["https://a.test/x.zip"]}, "belong together"),
         ({"sourceSha256": "a" * 64}, "belong together"),
         ({"condaMirrors": [f"https://a.test/{'x' * 100}{n}" for n in range(4)]}, "560 fit into user data"),
-        ({"pageFileGb": 64}, "less than or equal to 12"),
+        ({"pageFileGb": 64}, "less than or equal to 9"),
         ({"torchVersion": "2.1"}, "not permitted"),
     ],
 )
