@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import localcloud
+from localcloud.wire import VERSIONS
 
 from .error_cases import Case
 from .launch_errors import LAUNCH_ERRORS
@@ -44,3 +46,40 @@ def test_no_code_is_left_out() -> None:
     dotted_names = {"Placement.Zone", "DataDisks.DiskSize"}
     assert raised - dotted_names - {code for code, _ in CASES} - ELSEWHERE == set()
     assert ELSEWHERE & {code for code, _ in CASES} == set()
+
+
+# The codes that Tencent documents for all services (API 3.0, "Common error codes").
+COMMON = {
+    "ActionOffline",
+    "AuthFailure.InvalidAuthorization",
+    "AuthFailure.InvalidSecretId",
+    "AuthFailure.SecretIdNotFound",
+    "AuthFailure.SignatureExpire",
+    "AuthFailure.SignatureFailure",
+    "AuthFailure.TokenFailure",
+    "AuthFailure.UnauthorizedOperation",
+    "InternalError",
+    "InvalidAction",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "InvalidRequest",
+    "LimitExceeded",
+    "MissingParameter",
+    "NoSuchVersion",
+    "RequestLimitExceeded",
+    "RequestSizeLimitExceeded",
+    "ResourceInUse",
+    "ResourceNotFound",
+    "UnknownParameter",
+    "UnsupportedOperation",
+    "UnsupportedProtocol",
+    "UnsupportedRegion",
+}
+
+
+def test_every_code_is_one_of_tencents() -> None:
+    known = set(COMMON)
+    for service, version in VERSIONS.items():
+        module = import_module(f"tencentcloud.{service}.v{version.replace('-', '')}.errorcodes")
+        known |= {value for name, value in vars(module).items() if name.isupper()}
+    assert {code for code, _ in CASES} | ELSEWHERE <= known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 import httpx
@@ -220,3 +221,15 @@ def test_rules_changed_meanwhile_make_an_update_fail(cloud: Any) -> None:
     assert cloud.error("vpc", "ModifySecurityGroupPolicies", **put(Version="3")) == (
         "UnsupportedOperation.VersionMismatch"
     )
+
+
+def test_calls_are_answered_while_a_disk_is_being_copied(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance_id = cloud.running()
+    guest_has_ended = Event()
+    monkeypatch.setattr(cloud.server.cloud.drives, "_is_running", lambda _: not guest_has_ended.is_set())
+    image_id = cloud.call("cvm", "CreateImage", InstanceId=instance_id, ImageName="i", ForcePoweroff="true")["ImageId"]
+    cloud.control.advance(600)
+    assert (cloud.image_state(image_id), cloud.state(instance_id)) == ("CREATING", "STOPPED")
+    guest_has_ended.set()
+    cloud.settle()
+    assert cloud.image_state(image_id) == "NORMAL"
