@@ -137,7 +137,6 @@ def env(data: Data = DEFAULT_DATA) -> None:
         "TENCENTCLOUD_REGION": "ap-guangzhou",
         "TENCENTCLOUD_PROTOCOL": "HTTP",
         "HTTP_PROXY": url,
-        "http_proxy": url,
     }.items():
         typer.echo(f"export {name}={value}")
 
