@@ -208,18 +208,15 @@ class Machine:
         """Listen on the machine's address, and wait as long as another program of this computer holds it."""
         if not self._machine.address:
             return  # a machine without a public address
+        told = False
         while True:
             try:
                 await server.start(self._machine.address, port, tls.server_context() if tls else None)
                 return
             except OSError as error:
-                log.error(
-                    "%s cannot listen on %s:%s (%s); is another local cloud running on this computer?",
-                    self.instance_id,
-                    self._machine.address,
-                    port,
-                    error.strerror,
-                )
+                if not told:
+                    log.error("%s waits for %s:%s: %s", self.instance_id, self._machine.address, port, error)
+                    told = True
                 await asyncio.sleep(_PORT_TAKEN_SECONDS)
 
     def _has_python(self, bootstrap: Bootstrap) -> bool:
