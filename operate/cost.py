@@ -297,9 +297,9 @@ def _notes(stack: Stack, answers: Mapping[str, Any]) -> tuple[str, ...]:
     notes = ["Outbound traffic is billed by the GB on top; Tencent names no price for it."]
     overview, monthly = answers.get("snapshot overview"), SNAPSHOT_PRICES.get(stack.region)
     if overview and monthly is not None:
-        billed = Decimal(str(overview.get("RealTradeSize") or 0))
+        stored, billed = (Decimal(str(overview.get(key) or 0)) for key in ("TotalSize", "RealTradeSize"))
         notes.append(
-            f"All snapshots of {stack.region} together: {overview.get('TotalSize'):g} GB stored, {billed:g} GB billed, "
+            f"All snapshots of {stack.region} together: {stored:.0f} GB stored, {billed:.0f} GB billed, "
             f"which is {(billed * monthly).quantize(_CENT)} CNY a month at {monthly} CNY/GB (list price of 2022-23)."
         )
     return tuple(notes)

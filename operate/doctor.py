@@ -59,13 +59,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the cloud said to one round of questions; `failures` has a CloudError's words for each that failed."""
+    """What the cloud said to one round of questions: a value or a refusal for each."""
 
-    values: Mapping[str, Any]
-    failures: Mapping[str, str]
+    given: Mapping[str, Any]
 
     def get(self, name: str) -> Any:
-        return self.values.get(name)
+        """The value, None where the question was refused."""
+        found = self.given.get(name)
+        return None if isinstance(found, CloudError) else found
+
+    @property
+    def refusals(self) -> dict[str, CloudError]:
+        return {name: found for name, found in self.given.items() if isinstance(found, CloudError)}
 
 
 def examine(stack: Stack, cloud: Cloud | None) -> list[Finding]:
@@ -167,7 +172,20 @@ def _ask(stack: Stack, settings: Settings, cloud: Cloud, zones: Iterable[str]) -
     }
     for zone in zones:
         questions[f"disk {zone}"] = partial(cloud.disk_offer, zone, settings.system_disk_type, family)
-    return Answers(*ask(questions))
+    return Answers(_ask_all(questions))
+
+
+def _ask_all(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Put all questions at once; a refusal is an answer too, with its code and action."""
+
+    def put(question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except CloudError as error:
+            return error
+
+    answers, _ = ask({name: partial(put, question) for name, question in questions.items()})
+    return answers
 
 
 def launch_request(settings: Settings, zone: str, image_id: str) -> dict[str, Any]:
@@ -197,33 +215,22 @@ def launch_request(settings: Settings, zone: str, image_id: str) -> dict[str, An
 
 def try_launches(cloud: Cloud, settings: Settings, zones: Iterable[str], image_id: str) -> dict[str, CloudError | None]:
     """A dry run of the launch in each zone: None where it would be taken, else the refusal. Buys nothing."""
-
-    def attempt(zone: str) -> CloudError | None:
-        try:
-            cloud.dry_run(launch_request(settings, zone, image_id))
-        except CloudError as error:
-            return error
-        return None
-
-    answers, _ = ask({zone: partial(attempt, zone) for zone in zones})
-    return answers
+    return _ask_all({zone: partial(cloud.dry_run, launch_request(settings, zone, image_id)) for zone in zones})
 
 
 def check_permissions(
     cloud: Cloud, answers: Answers, runs: Mapping[str, CloudError | None], machine: Instance | None
 ) -> list[Finding]:
     """What the key may do, as far as reads and dry runs can tell."""
-    refusals = [text for text in answers.failures.values() if any(code in text for code in _DENIED)]
-    refusals += [str(one) for one in runs.values() if one and one.code.startswith(_DENIED)]
+    refusals = [*answers.refusals.values(), *(one for one in runs.values() if one)]
     tried = [*("reads", "RunInstances")[: 2 if runs else 1]]
     if machine is not None and machine.state == "RUNNING":
         try:
             cloud.call("cvm", "CreateImage", ImageName="chatglm-doctor", InstanceId=machine.id, DryRun=True)
         except CloudError as error:
-            if error.code.startswith(_DENIED):
-                refusals.append(str(error))
+            refusals.append(error)
         tried.append("CreateImage")
-    lacking = sorted({text.partition(":")[0] for text in refusals})
+    lacking = sorted({one.action for one in refusals if one.code.startswith(_DENIED)})
     if lacking:
         return [
             _failure(
@@ -235,8 +242,8 @@ def check_permissions(
     others = "terminating, deleting images and changing networks have no harmless trial and were not tried"
     findings = [_ok("permissions", f"Allowed, by trial: {', '.join(tried)}; {others}.")]
     findings += [
-        _warning("permissions", f"Could not look up {what}: {why}", "Try again.")
-        for what, why in answers.failures.items()
+        _warning("permissions", f"{error.action} (for {what}) failed: {error}", "Try again.")
+        for what, error in answers.refusals.items()
     ]
     return findings
 
@@ -308,7 +315,7 @@ def check_disks(settings: Settings, zones: Iterable[str], answers: Answers) -> l
     """Whether the system disk's type and size can be had in each zone."""
     findings = []
     for zone in zones:
-        if f"disk {zone}" not in answers.values:
+        if f"disk {zone}" in answers.refusals:
             continue
         offer: DiskOffer | None = answers.get(f"disk {zone}")
         size, kind = settings.system_disk_gb, settings.system_disk_type
@@ -388,8 +395,10 @@ def check_own_address(settings: Settings, stack: Stack, machine: Instance | None
         return _reaches(machine.address)
     if MY_PUBLIC_IP in settings.operator_cidrs:
         return _ok("own address", "Tencent itself fills in the address that the update comes from (MY_PUBLIC_IP).")
-    own = local_address(stack.access.domain if stack.access else "")
-    if own is not None and (own.is_global or _is_rehearsal(stack)):
+    # The rehearsal's machines are on this computer.
+    rehearsal = stack.access is not None and stack.access.protocol.upper() == "HTTP"
+    own = local_address("127.0.1.1" if rehearsal else stack.access.domain if stack.access else "")
+    if own is not None and (own.is_global or rehearsal):
         inside = any(own in ipaddress.IPv4Network(one, strict=False) for one in settings.operator_cidrs)
         if inside:
             return _ok("own address", f"This computer's address {own} is inside chatglm:operatorCidrs.")
@@ -417,18 +426,14 @@ def _reaches(address: str) -> Finding:
         )
 
 
-def local_address(domain: str) -> ipaddress.IPv4Address | None:
+def local_address(target: str) -> ipaddress.IPv4Address | None:
     """The address with which this computer goes out; nothing is sent (connecting a UDP socket only picks a route)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((domain, 443))
+            probe.connect((target, 443))
             return ipaddress.IPv4Address(probe.getsockname()[0])
         except OSError:
             return None
-
-
-def _is_rehearsal(stack: Stack) -> bool:
-    return bool(stack.access and stack.access.protocol.upper() == "HTTP")
 
 
 def _images(answers: Answers) -> tuple[Image, ...]:

@@ -18,6 +18,8 @@ _DOING = {
 }
 #: Groups and bookkeeping of the program: nothing in the cloud stands for them.
 _BOOKKEEPING = ("chatglm:", "pulumi:")
+#: What the engine adds to a program's own words.
+_FRAME = ("update failed", "preview failed", "an unhandled error occurred: program exited")
 
 
 @dataclass
@@ -71,7 +73,7 @@ def _kind(token: str) -> str:
 
 def tell_failure(errors: list[str]) -> str:
     """The one message of a failed update: the program's own words without the engine's frame."""
-    told = [one for one in errors if one != "update failed" and "preview failed" not in one]
+    told = [one for one in errors if not any(frame in one for frame in _FRAME)]
     # The language host repeats a program's refusal with its traceback; the refusal itself came before.
     short = [one for one in told if "Traceback (most recent call last)" not in one]
     return "\n".join(short or told or errors) or "The update failed; pulumi up shows why."

@@ -77,6 +77,16 @@ class Status:
                 return ExitCode.PARKED
         return ExitCode.NOT_YET
 
+    @property
+    def reclaim(self) -> str:
+        """The notice that the machine will be taken back, empty without one. A restored disk still holds an old one."""
+        told = (self.guest or {}).get("reclaim") or {}
+        try:
+            ends = datetime.fromisoformat(str(told.get("ends")))
+        except ValueError:
+            return ""
+        return f"{told.get('message', 'The machine will be reclaimed.')} It ends at {ends}." if ends > self.now else ""
+
     def _demo(self) -> Mapping[str, Any]:
         return (self.guest or {}).get("demo") or {}
 
@@ -107,6 +117,7 @@ class Status:
             "demo": dict(self._demo()) or None,
             "demoUrl": self.outputs.get("demoUrl"),
             "training": self.training,
+            "reclaim": self.reclaim or None,
             "guest": self.guest,
             "unknown": dict(self.unknown),
             "exitCode": int(self.exit_code),
@@ -168,6 +179,8 @@ def render(status: Status) -> RenderableType:
     rows.add_row("Demo 演示", _demo_words(status))
     rows.add_row("Training 训练", training_words(status.training))
     parts: list[RenderableType] = [rows]
+    if status.reclaim:
+        parts.append(Text(status.reclaim, style="bold red"))
     if status.guest is not None and status.phase != "ready":
         parts.append(steps_table(status.guest))
     parts += [Text(f"Could not find out ({what}): {why}", style="yellow") for what, why in status.unknown.items()]
