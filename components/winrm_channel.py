@@ -116,10 +116,9 @@ class WinRmChannel:
 
         Raises VerbFailedError with the machine's own message, or UnreachableError when it takes longer than `seconds`.
         """
-        encoded = base64.b64encode(json.dumps(options or {}).encode("utf-8")).decode("ascii")
-        script = ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", paths.ENTRY]
+        arguments = _call_of(verb, options or {}, has_input=lines is not None)
         with self._speaking():
-            out, err, exit_code = self._run("powershell.exe", [*script, verb, f"base64:{encoded}"], lines, seconds)
+            out, err, exit_code = self._run("powershell.exe", arguments, lines, seconds)
         return _read_document(verb, out, err, exit_code)
 
     def upload(self, content: bytes, name: str, progress: Callable[[int, int], None] | None = None) -> str:
@@ -265,6 +264,17 @@ def _reason(error: Exception) -> str:
     while (inner := seen.__cause__ or seen.__context__) is not None:
         seen = inner
     return str(getattr(seen, "strerror", None) or seen or type(seen).__name__)
+
+
+def _call_of(verb: str, options: dict[str, Any], *, has_input: bool) -> list[str]:
+    """Arguments of powershell.exe; nothing in them means anything to a shell on the way."""
+    encoded = "base64:" + base64.b64encode(json.dumps(options).encode("utf-8")).decode("ascii")
+    start = ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass"]
+    if not has_input:
+        return [*start, "-File", paths.ENTRY, verb, encoded]
+    # PowerShell reads its standard input for a command that names $input, and not for a script file.
+    command = f"$input | & '{paths.ENTRY}' {verb} '{encoded}'"
+    return [*start, "-EncodedCommand", base64.b64encode(command.encode("utf-16-le")).decode("ascii")]
 
 
 def _mark_last(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

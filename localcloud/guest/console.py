@@ -29,8 +29,10 @@ EXIT_NO_SCRIPT = -196608
 
 _BASE64 = "base64:"
 _WINDOWS_PATH = re.compile(r"^[A-Za-z]:[\\/]|^\\\\")
-# & 'C:\chatglm\chatglm.ps1' VERB 'ARGUMENT'
-_CALL = re.compile(r"^\s*&\s*'(?P<path>[^']+)'\s+(?P<verb>[a-z-]+)(?:\s+'(?P<json>(?:[^']|'')*)')?\s*;?\s*$")
+# & 'C:\chatglm\chatglm.ps1' VERB 'ARGUMENT', also with the standard input piped into it
+_CALL = re.compile(
+    r"^\s*(?:\$input\s*\|\s*)?&\s*'(?P<path>[^']+)'\s+(?P<verb>[a-z-]+)(?:\s+'(?P<json>(?:[^']|'')*)')?\s*;?\s*$"
+)
 
 
 class Console:

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import json
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -47,7 +48,7 @@ class Script:
 
     async def run(self, line: CommandLine, streams: CommandStreams) -> int:
         self.lines.append(line.text)
-        *_, verb, encoded = line.text.split(" ")
+        verb, encoded = spoken(line.text)
         ask = json.loads(base64.b64decode(encoded.removeprefix("base64:")))
         if verb == "receive":
             code, text = await self._receive(ask, streams)
@@ -66,6 +67,16 @@ class Script:
             del self.files[name]
             return 1, '{"error": {"message": "the upload is damaged", "hint": ""}}'
         return 0, json.dumps({"name": name, "bytes": len(held)})
+
+
+def spoken(line: str) -> tuple[str, str]:
+    """Verb and options of a command line, in both forms."""
+    if "-EncodedCommand" not in line:
+        return tuple(line.split(" ")[-2:])
+    command = base64.b64decode(line.split(" ")[-1]).decode("utf-16-le")
+    found = re.fullmatch(r"\$input \| & 'C:\\chatglm\\chatglm\.ps1' (\w+) '(.*)'", command)
+    assert found, command
+    return found[1], found[2]
 
 
 @contextmanager
@@ -157,7 +168,7 @@ def test_a_broken_upload_goes_on(channel: WinRmChannel, script: Script, monkeypa
     script.files["data.json"] = b"a" * 2500
     channel.upload(b"a" * 3000, "data.json")
     assert script.files["data.json"] == b"a" * 3000
-    assert sum(" receive " in line for line in script.lines) == 3, "size, the rest, the hash"
+    assert sum(spoken(line)[0] == "receive" for line in script.lines) == 3, "size, the rest, the hash"
 
 
 def test_the_beginning_of_another_file_is_sent_again(channel: WinRmChannel, script: Script) -> None:

@@ -1,7 +1,7 @@
 # The machine's one entry: chatglm.ps1 VERB [JSON], prints one JSON document. JSON may be given as base64:..., which
 # passes through every shell unharmed.
 param([string]$Verb = 'status', [string]$Json = '{}')
-# PowerShell itself reads the standard input of a script, line by line; nobody else can.
+# What is piped into the script: lines of the standard input, which only PowerShell itself can read.
 $Lines = $input
 . "$PSScriptRoot\lib.ps1"
 
