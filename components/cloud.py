@@ -32,6 +32,7 @@ from components.facts import (
     Image,
     Instance,
     Offer,
+    Subnet,
 )
 from components.names import parse_image_name
 
@@ -245,6 +246,16 @@ class Cloud:
 
     def delete_snapshots(self, snapshot_ids: Iterable[str]) -> None:
         self.call("cbs", "DeleteSnapshots", SnapshotIds=list(snapshot_ids))
+
+    def subnets(self, vpc_id: str, name: str) -> tuple[Subnet, ...]:
+        """The subnets of a VPC that carry a name."""
+        filters = [{"Name": "vpc-id", "Values": [vpc_id]}]
+        # The VPC API takes its page numbers as texts.
+        rows = self.call("vpc", "DescribeSubnets", Filters=filters, Offset="0", Limit=str(_PAGE))["SubnetSet"]
+        return tuple(Subnet(row["SubnetId"], row["CidrBlock"]) for row in rows if row["SubnetName"] == name)
+
+    def delete_subnet(self, subnet_id: str) -> None:
+        self.call("vpc", "DeleteSubnet", SubnetId=subnet_id)
 
     def snapshot_overview(self) -> Answer:
         """GB of snapshots in the region: TotalSize, FreeQuota and RealTradeSize (what is billed)."""

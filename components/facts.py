@@ -53,6 +53,12 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Subnet:
+    id: str
+    cidr: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """What Tencent sells in one zone. `price` is CNY an hour for the machine without its disk."""
 
@@ -87,5 +93,6 @@ class Facts:
     named_image: Image | None = None  # restoreImageId or imageId, if one is set and exists
     unknown: dict[str, str] = field(default_factory=dict)
 
-    def offer(self, zone: str) -> Offer | None:
-        return next((offer for offer in self.offers or () if offer.zone == zone), None)
+    def offer(self, zone: str, instance_type: str) -> Offer | None:
+        named = (offer for offer in self.offers or () if offer.zone == zone and offer.instance_type == instance_type)
+        return next(named, None)

@@ -144,6 +144,18 @@ class Guards:
         if left := cloud.snapshots(image.snapshot_ids):
             cloud.delete_snapshots(left)
 
+    def clear_subnets(self, vpc_id: str, name: str, cidr: str = "") -> None:
+        """Delete subnets of the stack's own VPC that no resource stands for: all, or those of one range.
+
+        The answer to the call that made one was lost. It costs nothing, but while it is there no other subnet of
+        its range can be made, and the VPC cannot be deleted. One that is in use cannot be deleted either.
+        """
+        cloud = self._require_cloud()
+        for subnet in cloud.subnets(vpc_id, name):
+            if not cidr or subnet.cidr == cidr:
+                self.log(f"Deleting the subnet {subnet.id}: a lost answer left it behind.")
+                cloud.delete_subnet(subnet.id)
+
     def _wait(self, what: str, patience: timedelta, done: Callable[[], bool]) -> None:
         end = time.monotonic() + patience.total_seconds()
         while not done():
@@ -190,8 +202,13 @@ def register_hooks(guards: Guards, refusal: str) -> Hooks:
     async def retire_capture(args: pulumi.ResourceHookArgs) -> None:
         await asyncio.to_thread(guards.retire_capture, args.name)
 
-    async def retire_images(_: pulumi.ResourceHookArgs) -> None:
+    async def end_vpc(args: pulumi.ResourceHookArgs) -> None:
         await asyncio.to_thread(guards.retire_unmanaged)
+        await asyncio.to_thread(guards.clear_subnets, args.id, (args.old_inputs or {})["name"])
+
+    async def clear_subnet(args: pulumi.ResourceHookArgs) -> None:
+        wanted = args.new_inputs or {}
+        await asyncio.to_thread(guards.clear_subnets, wanted["vpcId"], wanted["name"], wanted["cidrBlock"])
 
     previewed = pulumi.ResourceHookOptions(on_dry_run=True)
     refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
@@ -203,9 +220,7 @@ def register_hooks(guards: Guards, refusal: str) -> Hooks:
             before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
         ),
         capture=pulumi.ResourceHookBinding(before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)]),
-        # Only a destroy deletes the VPC: the moment for images that no resource of the state stands for.
-        vpc=pulumi.ResourceHookBinding(
-            before_create=[refuse], before_delete=[pulumi.ResourceHook("retire-images", retire_images)]
-        ),
-        subnet=pulumi.ResourceHookBinding(before_create=[refuse]),
+        # Only a destroy deletes the VPC: the moment for what no resource of the state stands for.
+        vpc=pulumi.ResourceHookBinding(before_create=[refuse], before_delete=[pulumi.ResourceHook("end-vpc", end_vpc)]),
+        subnet=pulumi.ResourceHookBinding(before_create=[refuse, pulumi.ResourceHook("clear-subnet", clear_subnet)]),
     )

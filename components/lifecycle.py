@@ -239,7 +239,7 @@ def choose_zone(settings: Settings, prior: Prior, facts: Facts, region: str) -> 
         return prior.zone if prior.zone in zones else zones[0], "", []
     passed: list[str] = []
     for zone in zones:
-        offer = facts.offer(zone)
+        offer = facts.offer(zone, settings.instance_type)
         if offer and offer.in_stock:
             return zone, "", passed
         why = (offer.reason or "sold out") if offer else "does not sell this type"

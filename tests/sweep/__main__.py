@@ -18,7 +18,9 @@ console = Console()
 
 
 def main(
-    only: Annotated[str, typer.Option(help="Pattern of the cases, such as 'park/CreateImage-*/*'.")] = "*",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Pattern of the cases, such as 'park/CreateImage-*/*'; may be repeated.")
+    ] = None,
     sample: Annotated[int, typer.Option(help="Run so many of them, the same ones every time. 0: all.")] = 0,
     logs: Annotated[Path | None, typer.Option(help="Folder for what Pulumi said in the cases that failed.")] = None,
 ) -> None:
@@ -26,7 +28,7 @@ def main(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sweep-life-") as temporary:
         recording = record(Path(temporary))
-        cases = [case for case in recording.cases if fnmatch.fnmatch(str(case), only)]
+        cases = [case for case in recording.cases if any(fnmatch.fnmatch(str(case), one) for one in only or ["*"])]
         chosen = [case for case in recording.sample(sample) if case in cases] if sample else cases
         done = 0
 
@@ -34,7 +36,7 @@ def main(
             nonlocal done
             done += 1
             if not outcome.good:
-                _tell_failure(outcome, logs)
+                tell_failure(outcome, logs)
             if done % 50 == 0 or done == len(chosen):
                 seconds = time.monotonic() - started
                 console.print(f"{done} of {len(chosen)} cases, {seconds:.0f} s", highlight=False)
@@ -45,7 +47,7 @@ def main(
     raise typer.Exit(0 if all(outcome.good for outcome in outcomes) else 1)
 
 
-def _tell_failure(outcome: Outcome, logs: Path | None) -> None:
+def tell_failure(outcome: Outcome, logs: Path | None) -> None:
     console.print(
         f"{outcome.case}: lost: {outcome.invariant_broken or 'no'}; not recovered: {outcome.not_recovered or 'no'}; "
         f"left: {', '.join(outcome.orphans) or 'nothing'}",

@@ -29,9 +29,7 @@ class Recording:
 
     def sample(self, count: int) -> list[Case]:
         """A random choice that is the same every time, and nearly so when the calls change a little."""
-        return sorted(
-            sorted(self.cases, key=lambda case: hashlib.sha256(f"{_SEED} {case}".encode()).digest())[:count]
-        )
+        return sorted(sorted(self.cases, key=lambda case: hashlib.sha256(f"{_SEED} {case}".encode()).digest())[:count])
 
 
 def record(snapshots: Path) -> Recording:

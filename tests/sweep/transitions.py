@@ -76,11 +76,8 @@ class Work:
 def shortfall(world: World, wanted: Wanted) -> str:
     """In what the cloud and the state differ from the wanted end; empty when it is reached."""
     machines, images = world.machines(), world.normal_images()
-    recorded = world.recorded()
-    if recorded["pending"]:
-        return f"the state holds operations that were cut off: {[each['type'] for each in recorded['pending']]}"
     if wanted is Wanted.RUNNING:
-        known = recorded["outputs"].get("machineId")
+        known = world.outputs().get("machineId")
         here = [machine.instance_id for machine in machines]
         return "" if [known] == here else f"the state says {known}, the cloud has {here}"
     if machines:

@@ -41,17 +41,12 @@ class World:
     def normal_images(self) -> list[Any]:
         return [image for image in self.served.control.images() if image.state == "NORMAL"]
 
-    def recorded(self) -> dict[str, Any]:
-        """What Pulumi's state file holds: outputs, resources and operations that were cut off."""
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, as Pulumi's state file holds them."""
         [file] = (self.folder / "stack" / "state" / ".pulumi" / "stacks" / "chatglm").glob("*.json")
         deployment = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
-        resources = deployment.get("resources") or []
-        roots = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
-        return {
-            "outputs": roots[0].get("outputs") or {} if roots else {},
-            "resources": [resource for resource in resources if resource["type"].startswith("tencentcloud:")],
-            "pending": deployment.get("pending_operations") or [],
-        }
+        roots = [each for each in deployment.get("resources") or [] if each["type"] == "pulumi:pulumi:Stack"]
+        return roots[0].get("outputs") or {} if roots else {}
 
 
 @contextmanager
