@@ -31,7 +31,7 @@ password: $(READY) ## show the demo's password / 显示演示页密码
 
 test: $(READY) ## all tests, the end-to-end ones included / 全部测试
 	@$(RUN) -m tools.pulumi_engine >/dev/null
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2
 
 lint: $(READY) ## ruff and mypy in strict mode / 代码检查
 	@$(RUN) -m ruff check .
