@@ -62,17 +62,17 @@ class Rendered:
 
 def render(inputs: BootstrapInputs) -> Rendered:
     """Render both stages; the same inputs give the same bytes. Raises UserDataTooLargeError."""
-    second_stage = _second_stage()
+    packed = second_stage()
     manifest = build_manifest(
         inputs.settings,
         demo_port=inputs.demo_port,
         login=DemoLogin(inputs.demo_user, hash_password(inputs.demo_password, inputs.login_salt)),
         operator_cidrs=inputs.operator_cidrs,
         packages_hash=hashlib.sha256((GUEST / _LOCK).read_bytes()).hexdigest(),
-        second_stage=second_stage,
+        second_stage=packed,
     )
     user_data = _user_data(_first_stage(manifest))
-    return Rendered(user_data, second_stage, manifest["secondStage"]["sha256"], expand(manifest))
+    return Rendered(user_data, packed, manifest["secondStage"]["sha256"], expand(manifest))
 
 
 def hash_password(password: str, salt: str) -> str:
@@ -114,7 +114,7 @@ def _user_data(files: dict[str, str]) -> str:
     return user_data
 
 
-def _second_stage() -> bytes:
+def second_stage() -> bytes:
     """A zip of the guest's Python and the remaining scripts; with fixed times and order, so that its hash is stable."""
     members = {f"guest/{path.relative_to(GUEST).as_posix()}": path.read_bytes() for path in _guest_files()}
     members |= {name: text.encode("ascii") for name, text in scripts().items() if not _is_first(name)}
