@@ -202,13 +202,17 @@ class Bootstrap:
         if self._damage and content:
             self._damage -= 1
             content[len(content) // 2] ^= 0xFF
-        if hashlib.sha256(content).hexdigest() != self.manifest.second_stage_sha256:
+        wanted = self.manifest.second_stage_sha256
+        try:
+            if hashlib.sha256(content).hexdigest() != wanted:
+                raise ValueError("another content was expected")
+            _unzip(arrived, self._root)
+        except (ValueError, zipfile.BadZipFile) as error:
             self._second_stage_trouble = "came broken and was thrown away"
             arrived.unlink()
-            self._log("bootstrap", f"the second stage {self._second_stage_trouble}")
+            self._log("bootstrap", f"the second stage {self._second_stage_trouble}: {error}")
             return
-        _unzip(arrived, self._root)
-        (self._state / "second-stage").write_text(self.manifest.second_stage_sha256, encoding="ascii")
+        (self._state / "second-stage").write_text(wanted, encoding="ascii")
         self._installation.supply_second_stage()
 
     def _read_installed(self) -> Installed:

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import logging
+import os
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -37,8 +38,7 @@ log = logging.getLogger(__name__)
 WINRM_PORT = 5986
 _WINRM_PATH = "/wsman"
 _PORT_TAKEN_SECONDS = 1.0
-UPSTREAM = Path(__file__).parents[2] / "guest" / "rehearsal"
-"""The project's stand-in for the ChatGLM-6B repository; no GPU is here that could run the real one."""
+_REHEARSAL = Path(__file__).parents[2] / "guest" / "rehearsal"
 
 
 class Machine:
@@ -52,6 +52,8 @@ class Machine:
         self._root = self._drive.locate(paths.ROOT)
         # The local guest's own files: on the same disk as the machine's, so that they travel with an image.
         self._own = self._drive.folder / "local-guest"
+        # The project's stand-in for the ChatGLM-6B repository, unless the local cloud was started with the real one.
+        self._source = Path(os.environ.get("CHATGLM_SOURCE") or _REHEARSAL)
         self._off = asyncio.Event()
         self._processes = MachineProcesses(machine.instance_id, self._drive.folder, self._environment())
         self.ready = False
@@ -110,7 +112,7 @@ class Machine:
             return
         stack.callback(bootstrap.save)
         supervisor = DemoSupervisor(
-            GuestFolders(self._root, UPSTREAM, self._drive.locate(paths.MODEL)),
+            GuestFolders(self._root, self._source, self._drive.locate(paths.MODEL)),
             bootstrap.manifest.settings,
             self._machine.address,
             self._bind,
@@ -230,7 +232,7 @@ class Machine:
             "PYTHONIOENCODING": "utf-8",
             "CHATGLM_ROOT": str(self._root),
             "CHATGLM_MODEL": str(self._drive.locate(paths.MODEL)),
-            "CHATGLM_SOURCE": str(UPSTREAM),
+            "CHATGLM_SOURCE": str(self._source),
             "CHATGLM_METADATA": f"{self._machine.metadata_url}/latest/meta-data",
             "CHATGLM_DEMO_HOST": self._machine.address,
         }
