@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.bootstrap import Rendered
-from components.certificates import KNOWN_CERTIFICATES, CertificateFile
 from components.lifecycle import Plan
 from components.machine import Machine
-from components.readiness import BootstrapFailedError, Patience, wait_ready
 from components.settings import Settings
-from components.winrm_channel import ChannelError
+
+if TYPE_CHECKING:
+    from components.bootstrap import Rendered
 
 #: Seconds between two looks at the machine; a rehearsal, whose time runs faster, looks more often.
 POLL_VARIABLE = "CHATGLM_POLL_SECONDS"
@@ -32,6 +32,11 @@ def wait_until_ready(machine: Machine, plan: Plan, settings: Settings, rendered:
     waits = settings.wait_ready and not settings.discard and not plan.refusal
     if rendered is None or not waits or pulumi.runtime.is_dry_run():
         return
+    # Imported here, since a preview waits for nothing and should not load the WinRM client first.
+    from components.certificates import KNOWN_CERTIFICATES, CertificateFile
+    from components.readiness import BootstrapFailedError, Patience, wait_ready
+    from components.winrm_channel import ChannelError
+
     second_stage = None if settings.package_url else rendered.second_stage
     loop = asyncio.get_running_loop()
 
