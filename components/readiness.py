@@ -6,6 +6,8 @@ and what to do; the machine stays for a look, and the next wait starts the insta
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +29,9 @@ from components.winrm_channel import (
 _RESEND_SECONDS = 60.0
 #: How long a failed installation may take to start again after it was asked to.
 _RETRY_SECONDS = 120.0
+
+
+_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 class Channel(Protocol):
@@ -171,6 +176,13 @@ class _Wait:
         """Send the second stage at once, and again when the machine still waits for it long after."""
         if self._second_stage is None:
             return
+        wanted = _SHA256.search(str(status.get("waitsFor")))
+        if wanted and wanted[0] != hashlib.sha256(self._second_stage).hexdigest():
+            raise BootstrapFailedError(
+                "second stage",
+                f"the machine waits for {wanted[0][:12]}..., which this version of the project does not make",
+                "Run `pulumi up` with the version that launched the machine, or launch it anew.",
+            )
         now = self._clock()
         again = bool(status.get("waitsFor")) and self._sent is not None and now - self._sent > _RESEND_SECONDS
         if self._sent is None or again or "broken" in str(status.get("waitsFor")):

@@ -148,6 +148,14 @@ def test_a_lost_second_stage_is_sent_again_after_a_while(wait: Wait) -> None:
     assert [at for _, at in machine.uploads] == [0, 65]
 
 
+def test_a_machine_of_another_version_of_the_project_is_told_and_not_sent_what_it_refuses(wait: Wait) -> None:
+    machine = ScriptedMachine(at_work(phase="waiting", waitsFor=f"second stage {'0' * 64} has not come yet"))
+    with pytest.raises(BootstrapFailedError, match="does not make") as told:
+        wait(machine)
+    assert machine.uploads == []
+    assert "the version that launched the machine" in told.value.hint
+
+
 def test_a_machine_that_fetches_it_itself_is_sent_nothing(wait: Wait) -> None:
     machine = ScriptedMachine(at_work(), READY)
     wait(machine, second_stage=None)

@@ -52,6 +52,7 @@ function Wait-SecondStage($Step) {
                 $code = Invoke-Native 'tar.exe' "-xf $zip -C $Root" 'unpack'
                 if ($code -eq 0) {
                     Save-Text $marker $wanted
+                    Remove-Item $zip
                     continue
                 }
             }

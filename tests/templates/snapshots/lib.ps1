@@ -19,7 +19,8 @@ foreach ($file in $Manifest.files) {
 }
 
 # Conda's Python finds its TLS library only through PATH; cpm_kernels finds the CUDA libraries for int8 and int4 there.
-$env:PATH = "$Venv\Scripts;$Conda;$Conda\Library\bin;$Venv\Lib\site-packages\torch\lib;$env:PATH"
+# Behind Windows' own folders, whose curl and tar are meant.
+$env:PATH = "$Venv\Scripts;$env:PATH;$Conda;$Conda\Library\bin;$Venv\Lib\site-packages\torch\lib"
 $env:PYTHONPATH = $Root
 $env:PYTHONUTF8 = '1'
 $env:PYTHONIOENCODING = 'utf-8'
