@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -23,15 +24,17 @@ class NotReadyError(pulumi.RunError):
     """The machine did not become ready; it stays, and the next update waits again."""
 
 
-def wait_until_ready(machine: Machine, plan: Plan, settings: Settings, rendered: Rendered | None) -> None:
-    """Hold the update open until the machine's demo answers, with progress in Pulumi's display.
+def wait_until_ready(
+    machine: Machine, plan: Plan, settings: Settings, rendered: Rendered | None
+) -> pulumi.Output[bool]:
+    """Hold the update open until the machine's demo answers, with progress in Pulumi's display; False: nothing waited.
 
     Nothing waits in a preview or where the settings say so. With `discard` nothing
     waits either: a destroy runs the program too, and must not wait for the machine that it is about to end.
     """
     waits = settings.wait_ready and not settings.discard and not plan.refusal
     if rendered is None or not waits or pulumi.runtime.is_dry_run():
-        return
+        return pulumi.Output.from_input(False)
     # Imported here, since a preview waits for nothing and should not load the WinRM client first.
     from components.certificates import KNOWN_CERTIFICATES, CertificateFile
     from components.readiness import BootstrapFailedError, Patience, wait_ready
@@ -44,7 +47,7 @@ def wait_until_ready(machine: Machine, plan: Plan, settings: Settings, rendered:
         # The waiting runs in a thread of its own; Pulumi's log belongs to the event loop.
         loop.call_soon_threadsafe(lambda: pulumi.log.info(text, machine, ephemeral=True))
 
-    async def wait(found: list[str]) -> bool:
+    async def wait(found: Sequence[str]) -> bool:
         instance_id, address = found
         poll = float(os.environ.get(POLL_VARIABLE, "5"))
         try:
@@ -67,4 +70,4 @@ def wait_until_ready(machine: Machine, plan: Plan, settings: Settings, rendered:
             raise NotReadyError(str(error)) from None
         return True
 
-    pulumi.Output.all(machine.instance_id, machine.address).apply(wait)
+    return pulumi.Output.all(machine.instance_id, machine.address).apply(wait)
