@@ -228,7 +228,7 @@ class _Wait:
         told = describe(self._status) if self._status else "the machine still starts from its image"
         return ReadyTimeoutError(
             f"The demo does not answer after {minutes:.0f} minutes: {told}",
-            "The machine goes on by itself; `pulumi up` waits again. chatglm:bootstrap has readyTimeoutMinutes.",
+            "The machine goes on by itself; `pulumi up` waits again, up to chatglm:readyTimeoutMinutes.",
         )
 
     def _say(self, text: str) -> None:

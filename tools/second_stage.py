@@ -1,6 +1,6 @@
 """Writes the second stage into a file, for those who let machines fetch it: `python -m tools.second_stage FILE`.
 
-Put the file where `packageUrl` of `chatglm:bootstrap` points. Its SHA-256 is part of each machine's user data, so put
+Put the file where `chatglm:packageUrl` points. Its SHA-256 is part of each machine's user data, so put
 it there anew whenever the project changes.
 """
 

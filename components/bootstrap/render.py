@@ -109,7 +109,7 @@ def _user_data(files: dict[str, str]) -> str:
     if size > MAX_USER_DATA_BYTES:
         raise UserDataTooLargeError(
             f"the user data has {size} bytes, {size - MAX_USER_DATA_BYTES} more than the {MAX_USER_DATA_BYTES} that "
-            "Tencent Cloud surely takes. Name fewer or shorter mirrors in chatglm:bootstrap, or fewer operatorCidrs."
+            "Tencent Cloud surely takes. Name fewer or shorter mirrors, or fewer chatglm:operatorCidrs."
         )
     return user_data
 

@@ -1,4 +1,4 @@
-"""Settings of the machine's installation: the part of the stack's config under `chatglm:bootstrap`."""
+"""Settings of the machine's installation: a part of the stack's config under `chatglm:`."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_refused_with_its_size() -> None:
     cidrs = tuple(f"{a}.{b}.{a ^ b}.{a * b % 256}/32" for a in range(1, 60) for b in range(20))
     with pytest.raises(UserDataTooLargeError, match=r"has \d+ bytes, \d+ more than the 12288") as told:
         render(BootstrapInputs(BootstrapSettings(), 7860, "chatglm", PASSWORD, cidrs, "x"))
-    assert "fewer operatorCidrs" in str(told.value)
+    assert "fewer chatglm:operatorCidrs" in str(told.value)
 
 
 def test_the_first_stage_survives_the_way(rendered: Rendered) -> None:
