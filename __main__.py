@@ -7,7 +7,7 @@ import asyncio
 
 import pulumi
 
-from components import announcement, lifecycle
+from components import announcement
 from components.capture import Capture, CaptureArgs
 from components.context import read_context, render_bootstrap
 from components.guards import Guards, register_hooks
@@ -17,6 +17,7 @@ from components.network import Network, NetworkArgs
 from components.outputs import stack_outputs
 from components.parking import finish_parking
 from components.prior import read_prior
+from components.stock import plan_with_stock
 from components.survey import demand_sight, survey
 from components.waiting import wait_until_ready
 
@@ -28,7 +29,8 @@ async def main() -> pulumi.Inputs:
     facts = await asyncio.to_thread(survey, settings, prior, context.cloud, context.stack_id, region)
     if not pulumi.runtime.is_dry_run():
         demand_sight(facts)
-    plan = lifecycle.plan(settings, prior, facts, region)
+    seller = None if pulumi.runtime.is_dry_run() else context.cloud
+    plan = await asyncio.to_thread(plan_with_stock, settings, prior, facts, region, seller)
     for line in announcement.announce(plan, settings, facts, region, context.stack):
         pulumi.log.info(line)
 
@@ -49,7 +51,7 @@ async def main() -> pulumi.Inputs:
         machine = Machine("machine", MachineArgs(plan.machine, network, settings, user_data, tags, hooks.machine))
         wait_until_ready(machine, plan, settings, rendered)
     finish_parking(plan, prior, captures, guards)
-    return stack_outputs(plan, settings, facts, region, machine, captures)
+    return stack_outputs(plan, settings, facts, region, network, machine, captures)
 
 
 pulumi.run(main)

@@ -34,6 +34,7 @@ from components.facts import (
     Offer,
     Subnet,
 )
+from components.firewall import Rule
 from components.names import parse_image_name
 
 Answer = dict[str, Any]
@@ -247,6 +248,11 @@ class Cloud:
     def delete_snapshots(self, snapshot_ids: Iterable[str]) -> None:
         self.call("cbs", "DeleteSnapshots", SnapshotIds=list(snapshot_ids))
 
+    def ingress(self, security_group_id: str) -> tuple[Rule, ...]:
+        """The rules for what comes into a security group, in order."""
+        answer = self.call("vpc", "DescribeSecurityGroupPolicies", SecurityGroupId=security_group_id)
+        return tuple(map(_rule, answer["SecurityGroupPolicySet"].get("Ingress") or []))
+
     def subnets(self, vpc_id: str, name: str) -> tuple[Subnet, ...]:
         """The subnets of a VPC that carry a name."""
         filters = [{"Name": "vpc-id", "Values": [vpc_id]}]
@@ -293,6 +299,7 @@ def _instance(row: Answer) -> Instance:
         launch=_tags(row).get(TAG_LAUNCH, "unknown"),
         created=_time(row.get("CreatedTime")),
         address=next(iter(row.get("PublicIpAddresses") or []), ""),
+        disk_gb=(row.get("SystemDisk") or {}).get("DiskSize") or 0,
     )
 
 
@@ -310,6 +317,12 @@ def _image(row: Answer) -> Image:
         generation=int(tags.get(TAG_GENERATION, generation)),
         snapshot_ids=tuple(snapshot["SnapshotId"] for snapshot in row.get("SnapshotSet") or []),
     )
+
+
+def _rule(row: Answer) -> Rule:
+    cidr = row.get("CidrBlock") or row.get("Ipv6CidrBlock") or ""
+    description = row.get("PolicyDescription") or ""
+    return Rule(row["Action"], cidr, row.get("Protocol") or "ALL", row.get("Port") or "ALL", description)
 
 
 def _offer(row: Answer) -> Offer:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from components.firewall import Rule
+
 #: Tags that tie machines and images to a stack.
 TAG_STACK = "chatglm-stack"
 TAG_LAUNCH = "chatglm-launch"
@@ -28,6 +30,7 @@ class Instance:
     launch: str
     created: datetime
     address: str = ""
+    disk_gb: int = 0
 
     @property
     def alive(self) -> bool:
@@ -91,7 +94,9 @@ class Facts:
     disk_price: Decimal | None = None  # CNY an hour of the whole system disk
     public_image_id: str | None = None
     named_image: Image | None = None  # restoreImageId or imageId, if one is set and exists
+    ingress: tuple[Rule, ...] | None = None  # of the security group; None also where there is none
     unknown: dict[str, str] = field(default_factory=dict)
+    refused_zones: dict[str, str] = field(default_factory=dict)  # zones that refused this launch, with the reason
 
     def offer(self, zone: str, instance_type: str) -> Offer | None:
         named = (offer for offer in self.offers or () if offer.zone == zone and offer.instance_type == instance_type)

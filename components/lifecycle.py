@@ -13,6 +13,7 @@ from enum import Enum
 
 import pulumi
 
+from components.drift import drift_notes
 from components.facts import DiskOffer, Facts, Image, Instance
 from components.prior import Prior, Taken
 from components.settings import Settings
@@ -132,14 +133,16 @@ def _living(prior: Prior, facts: Facts) -> Instance | None:
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     machine = Machine(living.launch, living.zone, living.image_id, living)
     captures, retired = _retention(settings, prior, facts)
-    return Plan(Action.KEEP, living.zone, machine, captures, retired=retired, notes=_notes(prior, facts, living))
+    return Plan(
+        Action.KEEP, living.zone, machine, captures, retired=retired, notes=drift_notes(settings, prior, facts, living)
+    )
 
 
 def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     images = facts.images or ()
     made = newest(image for image in images if proves(image, living, facts) or is_making(image, living))
     captures, retired = _retention(settings, prior, facts, coming=0 if made and made.usable else 1, parking=True)
-    notes = _notes(prior, facts, living)
+    notes = drift_notes(settings, prior, facts, living)
     if made:
         notes = (*notes, f"An image of this machine exists already ({made.name}, {made.id}): it is used, none is made.")
     else:
@@ -151,7 +154,7 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
 def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
     captures, retired = _retention(settings, prior, facts, parking=True)
     image = newest(image for image in facts.images or () if image.usable)
-    notes = _notes(prior, facts, None)
+    notes = drift_notes(settings, prior, facts, None)
     if facts.images is not None and image is None and not settings.discard:
         if prior.captures:
             raise PlanError(_lost(prior.captures))
@@ -172,7 +175,7 @@ def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
 
 def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
     captures, retired = _retention(settings, prior, facts)
-    notes = list(_notes(prior, facts, None))
+    notes = list(drift_notes(settings, prior, facts, None))
     source = _source(settings, facts)
     refusal = ""
     if settings.restore_image_id and facts.images is not None and source is None:
@@ -235,22 +238,33 @@ def choose_zone(settings: Settings, prior: Prior, facts: Facts, region: str) -> 
     zones = candidate_zones(settings, region)
     if not zones:
         return "", f"No zone of {region} is known to sell GPU machines: name some with chatglm:zones.", []
-    if facts.offers is None:
-        return prior.zone if prior.zone in zones else zones[0], "", []
+    if facts.offers is None and prior.zone in zones:
+        zones = (prior.zone, *(zone for zone in zones if zone != prior.zone))
     passed: list[str] = []
     for zone in zones:
-        offer = facts.offer(zone, settings.instance_type)
-        if offer and offer.in_stock:
+        why = _no_launch(settings, facts, zone)
+        if not why:
             return zone, "", passed
-        why = (offer.reason or "sold out") if offer else "does not sell this type"
-        passed.append(f"{settings.instance_type} in {zone}: {why}.")
+        passed.append(f"{settings.instance_type} in {zone}: {why.rstrip('.')}.")
     elsewhere = [
         f"{offer.instance_type} in {offer.zone}" + (f" at {offer.price} CNY/h" if offer.price is not None else "")
-        for offer in facts.offers
-        if offer.in_stock
+        for offer in facts.offers or ()
+        if offer.in_stock and (offer.zone not in facts.refused_zones or offer.instance_type != settings.instance_type)
     ]
     advice = f"In stock now: {'; '.join(elsewhere)}." if elsewhere else "No GPU type of this size is in stock here now."
     return zones[0], f"No zone can launch the machine. {' '.join(passed)} {advice} Nothing was changed.", []
+
+
+def _no_launch(settings: Settings, facts: Facts, zone: str) -> str:
+    """Why a zone cannot launch the machine, as far as it is known."""
+    if zone in facts.refused_zones:
+        return facts.refused_zones[zone]
+    if facts.offers is None:
+        return ""
+    offer = facts.offer(zone, settings.instance_type)
+    if offer is None:
+        return "does not sell this type"
+    return "" if offer.in_stock else offer.reason or "sold out"
 
 
 def _disk_refusal(settings: Settings, disk: DiskOffer) -> str:
@@ -302,23 +316,6 @@ def newest(images: Iterable[Image]) -> Image | None:
 
 def first(zones: tuple[str, ...]) -> str:
     return zones[0] if zones else ""
-
-
-def _notes(prior: Prior, facts: Facts, living: Instance | None) -> tuple[str, ...]:
-    notes: list[str] = []
-    if facts.images is not None:
-        here = {image.id for image in facts.images}
-        gone = [taken for taken in prior.captures if taken.image_id not in here]
-        notes += [
-            f"The image {t.image_id} (capture {t.generation}) was deleted outside Pulumi; it is forgotten."
-            for t in gone
-        ]
-    others = [i for i in facts.instances or () if i.alive and living and i.id != living.id]
-    notes += [
-        f"Another machine carries this stack's tags and costs money: {i.id} in {i.zone}. Terminate it if unwanted."
-        for i in others
-    ]
-    return tuple(notes)
 
 
 def _lost(captures: tuple[Taken, ...]) -> str:

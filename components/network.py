@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 from tencentcloud_iac_pulumi import security, subnet, vpc
 
+from components.firewall import operator_rules
 from components.guards import Hooks
-from components.rules import RDP_PORT, WINRM_PORT
 from components.settings import Settings
 
 VPC_CIDR = "10.0.0.0/16"
@@ -30,14 +30,16 @@ def subnet_cidr(zone: str) -> str:
 
 
 def ingress(settings: Settings) -> list[security.GroupRuleSetIngressArgs]:
-    """Who may come in, in the order in which Tencent tries the rules. What no rule names is denied."""
-    ports = {"remote desktop": RDP_PORT, "WinRM over HTTPS": WINRM_PORT, "web demo": settings.demo_port}
+    """The operator's rules, for the plug-in."""
     return [
         security.GroupRuleSetIngressArgs(
-            action="ACCEPT", cidr_block=cidr, protocol="TCP", port=str(port), description=f"{use} for the operator"
+            action=rule.action,
+            cidr_block=rule.cidr,
+            protocol=rule.protocol,
+            port=rule.port,
+            description=rule.description,
         )
-        for use, port in ports.items()
-        for cidr in settings.operator_cidrs
+        for rule in operator_rules(settings)
     ]
 
 

@@ -8,6 +8,10 @@ from typing import Any
 
 import pulumi
 
+from components.firewall import Rule
+
+_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress")
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -25,6 +29,8 @@ class Prior:
     machine_id: str = ""
     zone: str = ""
     captures: tuple[Taken, ...] = ()
+    security_group_id: str = ""
+    ingress: tuple[Rule, ...] = ()  # what the security group was given
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Prior:
@@ -35,6 +41,8 @@ class Prior:
                 Taken(int(row["generation"]), str(row["imageId"]), str(row["machineId"]))
                 for row in outputs.get("captures") or ()
             ),
+            security_group_id=outputs.get("securityGroupId") or "",
+            ingress=tuple(Rule(**row) for row in outputs.get("ingress") or ()),
         )
 
 
@@ -42,5 +50,5 @@ async def read_prior() -> Prior:
     """Ask the engine for the stack's own outputs: a program cannot see its state, but may reference its stack."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     stack = pulumi.StackReference(name)
-    details = {key: await stack.get_output_details(key) for key in ("machineId", "zone", "captures")}
+    details = {key: await stack.get_output_details(key) for key in _KEYS}
     return Prior.from_outputs({key: detail.value for key, detail in details.items()})

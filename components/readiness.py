@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +22,7 @@ from components.winrm_channel import (
     WinRmChannel,
     WrongPasswordError,
 )
+from guest.serving.state import answers
 
 #: A second stage that the machine still waits for after so long is sent again.
 _RESEND_SECONDS = 60.0
@@ -274,16 +273,3 @@ def _describe_step(step: Mapping[str, Any]) -> str:
     if error:
         figures.append(str(error.get("message")))
     return f"{step.get('title')}: {', '.join(figures) or step.get('state')}"
-
-
-def answers(url: str, timeout: float) -> bool:
-    """Whether a page (or its request to log in) comes from `url`, without any proxy."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=timeout):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code < 500
-    except OSError:
-        return False

@@ -54,6 +54,8 @@ def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str,
         )
     if settings.restore_image_id:
         questions["named image"] = lambda: cloud.image(settings.restore_image_id)
+    if prior.security_group_id:
+        questions["security group"] = lambda: cloud.ingress(prior.security_group_id)
     answers, unknown = ask(questions)
     return Facts(
         now=now,
@@ -64,5 +66,6 @@ def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str,
         disk_price=answers.get("disk price"),
         public_image_id=answers.get("public image"),
         named_image=answers.get("named image"),
+        ingress=answers.get("security group"),
         unknown=unknown,
     )
