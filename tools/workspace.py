@@ -27,16 +27,15 @@ def local_environment(home: Path, cloud_data: Path, port: int) -> dict[str, str]
     """Variables with which Pulumi runs stacks on the local cloud of that port and nowhere else.
 
     `home` holds Pulumi's own files, the state and the passphrase. The official plug-in is used where it is installed;
-    elsewhere the stand-in is found by name on the PATH.
+    elsewhere the stand-in stands in its place, in a folder of plug-ins that only these stacks use.
     """
     keys = json.loads((cloud_data / "keys.json").read_text(encoding="utf-8"))
     path = [str(Path(sys.executable).parent), str(ensure_engine())]
-    pulumi_home = OFFICIAL_PLUGIN.parent.parent
-    if not OFFICIAL_PLUGIN.exists():
-        path.append(str(ROOT / "localcloud" / "plugin"))
-        pulumi_home = home / "pulumi"
+    pulumi_home = OFFICIAL_PLUGIN.parent.parent if OFFICIAL_PLUGIN.exists() else home / "pulumi"
     for folder in (home / "state", pulumi_home):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not OFFICIAL_PLUGIN.exists():
+        _link_stand_in(pulumi_home / "plugins" / OFFICIAL_PLUGIN.name)
     passphrase = home / "passphrase"
     if not passphrase.exists():
         passphrase.touch(mode=0o600)
@@ -55,6 +54,14 @@ def local_environment(home: Path, cloud_data: Path, port: int) -> dict[str, str]
         "TENCENTCLOUD_SECRET_ID": keys["secretId"],
         "TENCENTCLOUD_SECRET_KEY": keys["secretKey"],
     }
+
+
+def _link_stand_in(folder: Path) -> None:
+    """Put a link to the stand-in where the engine looks for the official plug-in of that version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    launcher = ROOT / "localcloud" / "plugin" / "pulumi-resource-tencentcloud"
+    with contextlib.suppress(FileExistsError):
+        (folder / launcher.name).symlink_to(launcher)
 
 
 @dataclass(frozen=True)
