@@ -46,7 +46,9 @@ def read(options: Mapping[str, Any]) -> dict[str, Any]:
             file.seek(offset)
             data = file.read(count)
     except OSError as error:
-        raise GuestError(f"{path} cannot be read: {error.strerror}.", "Look at what there is, and ask again.") from error
+        raise GuestError(
+            f"{path} cannot be read: {error.strerror}.", "Look at what there is, and ask again."
+        ) from error
     return {"path": str(path), "offset": offset, "data": base64.b64encode(data).decode("ascii")}
 
 

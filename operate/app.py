@@ -293,32 +293,30 @@ def refuse_while_training(here: Session) -> None:
 
 
 def _update(here: Session, name: str, *, yes: bool, plan_only: bool, more: dict[str, str] | None = None) -> None:
-    """Show the plan in words, ask, carry it out."""
+    """Show the plan in words, ask, carry it out. Whom nobody asks needs no preview: the update says its plan itself."""
     from operate.updates import Action, Update  # the Automation API is heavy; status must be quick
 
     here.stack.settings  # noqa: B018 - all mistakes at once, before the engine is started
     output = here.output
     update = Update(here.stack, Action(name), more)
-    with output.progress.status("Asking Pulumi and the cloud what would happen ..."):
-        plan = update.plan()
-    for line in plan.announcements:
-        output.say(line)
-    if not plan.deeds:
-        output.say("Nothing is made or ended.")
-    for deed in plan.deeds:
-        output.say(f"  - {deed}")
-    if plan_only:
-        output.show({"plan": plan.as_dict()})
-        return
-    if not yes:
+    if plan_only or not yes:
+        with output.progress.status("Asking Pulumi and the cloud what would happen ..."):
+            plan = update.plan()
+        for line in plan.announcements:
+            output.say(line)
+        for deed in plan.deeds or ("nothing is made or ended",):
+            output.say(f"  - {deed}")
+        if plan_only:
+            output.show({"plan": plan.as_dict()})
+            return
         confirm(f"{name} {here.stack.name}: do this?")
     started = time.monotonic()
     with output.progress.status("Working ...") as working:
-        outputs = update.carry_out(output.say, working.update)
+        done, outputs = update.carry_out(output.say, working.update)
     seconds = time.monotonic() - started
     words = [f"Done in {seconds:.0f} s."]
     words += [f"Demo  演示: {outputs['demoUrl']}"] if outputs.get("demoUrl") else []
-    output.show({"plan": plan.as_dict(), "outputs": outputs, "seconds": round(seconds, 1)}, *words)
+    output.show({"plan": done.as_dict(), "outputs": outputs, "seconds": round(seconds, 1)}, *words)
 
 
 def confirm(question: str) -> None:

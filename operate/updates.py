@@ -72,22 +72,25 @@ class Update:
                 )
             else:
                 self._run(narrator, lambda hear: self._engine.preview(on_event=hear))
-        announcements = narrator.announcements
-        if self.action is Action.DESTROY:
-            # What the program announces is the plan of an update, not of its end.
-            announcements = self._end_in_words()
-        return Plan(self.action, self.settings, tuple(announcements), tuple(narrator.deeds))
+        return self._plan_of(narrator)
 
-    def carry_out(self, say: Callable[[str], None], show: Callable[[str], None]) -> dict[str, Any]:
-        """Do it, saying what happens. Returns the outputs without secrets."""
+    def carry_out(self, say: Callable[[str], None], show: Callable[[str], None]) -> tuple[Plan, dict[str, Any]]:
+        """Do it, saying what happens, the plan first. Returns what was done, and the outputs without secrets."""
         narrator = Narrator(say, show)
         with self._settings(keep=True):
             if self.action is Action.DESTROY:
                 self._run(narrator, lambda hear: self._engine.destroy(on_event=hear, run_program=True))
-                return {}
+                return self._plan_of(narrator), {}
             self._run(narrator, lambda hear: self._engine.up(on_event=hear, show_secrets=False))
         outputs = self._engine.outputs()
-        return {name: output.value for name, output in outputs.items() if not output.secret}
+        shown = {name: output.value for name, output in outputs.items() if not output.secret}
+        return self._plan_of(narrator), shown
+
+    def _plan_of(self, narrator: Narrator) -> Plan:
+        # What the program announces in a destroy is the plan of an update, not of the stack's end.
+        destroying = self.action is Action.DESTROY
+        announcements = self._end_in_words() if destroying else narrator.announcements
+        return Plan(self.action, self.settings, tuple(announcements), tuple(narrator.deeds))
 
     def _end_in_words(self) -> list[str]:
         settings = self._stack.settings

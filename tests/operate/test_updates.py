@@ -66,7 +66,7 @@ def test_the_whole_life_by_command(run: Run, control: tuple[Control, int, Path])
     assert told(run("restore", "--yes", "--json"), exit_code=1)["error"]["message"].startswith("There is no image")
 
     asked = run("up")
-    assert asked.exit_code == 6
+    assert asked.exit_code == 6, asked.output
     assert "Launch: a new GN7.2XLARGE32 (spot)" in asked.stderr
     assert "Nobody can be asked here" in asked.stderr
     assert cloud.instances() == []
