@@ -1,10 +1,9 @@
 """Downloads the files of the manifest: several at a time, resumable, from the next source when one fails, checked.
 
-Runs on its own, so that nothing else of this package can hinder the downloads. What has arrived is
-kept in `PATH.part` and never fetched twice, unless it turns out to be wrong; a file gets its own name once it is whole
-and checked. Progress goes to state/downloads.json.
+What has arrived is kept in `PATH.part` and never fetched twice, unless it turns out to be wrong; a file gets its own
+name once it is whole and checked. Progress goes to state/downloads.json.
 
-    python download.py ROOT [--skip N]
+    python -m guest.download ROOT [--skip N]
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import errno
 import hashlib
 import http.client
 import json
-import os
 import re
 import shutil
 import ssl
@@ -27,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from guest.training.files import write_json
 
 #: No file is started that would leave less than this free on the disk, in bytes.
 DISK_RESERVE = 8_000_000_000
@@ -117,19 +117,7 @@ class Report:
             self.write()
 
     def write(self) -> None:
-        replace(self.path, json.dumps({"files": [task.report() for task in self.tasks]}))
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file so that readers see the old or the new one; Windows refuses while somebody reads, so try again."""
-    new = path.with_name(path.name + f".{os.getpid()}")
-    new.write_text(text, encoding="utf-8")
-    for _ in range(50):
-        try:
-            new.replace(path)
-            return
-        except PermissionError:
-            time.sleep(0.1)
+        write_json(self.path, {"files": [task.report() for task in self.tasks]})
 
 
 class Part:
@@ -142,14 +130,16 @@ class Part:
         self.path.touch()
         self.hash = hashlib.sha256()
         self.givers: set[str] = set()
+        # Each source must give the whole file: nobody could tell a mixture, or one has turned out wrong.
+        self.alone = not task.sha256
         with self.path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 self.hash.update(block)
         task.done = self.path.stat().st_size
         if task.done:
             self.givers.add("an earlier run")
-        if (task.size and task.done > task.size) or not task.sha256:
-            self.clear()  # without a hash nobody could tell a mixture of two sources
+        if (task.size and task.done > task.size) or self.alone:
+            self.clear()
 
     def clear(self) -> None:
         self.path.write_bytes(b"")
@@ -238,7 +228,7 @@ class Downloader:
     def _from(self, url: str, part: Part, whole: set[str], wrong: set[str]) -> bool:
         """Take what one source gives, going on after cuts as long as each try brings something; True when done."""
         task = part.task
-        if task.done and not task.sha256:
+        if part.alone:
             part.clear()
         while True:
             before = task.done
@@ -260,9 +250,11 @@ class Downloader:
                 givers = part.givers
                 if part.finish():
                     return True
-                # Of several givers nobody knows which one was wrong: the next round asks each for the whole file.
+                # Of several givers nobody knows which one was wrong.
                 if givers == {url}:
                     wrong.add(url)
+                else:
+                    part.alone = True
                 task.error = f"{url}: wrong bytes"
                 return False
             if task.size is not None and task.done == task.size:

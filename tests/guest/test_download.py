@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.faulty_server import FaultyServer, Source
 from guest import download
@@ -150,6 +152,24 @@ def test_no_file_is_started_that_would_fill_the_disk(
     assert not fetch(wanted, limits)
     assert "room on the disk" in str(wanted.error)
     assert server.requests == []
+
+
+@given(
+    cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=8),
+    have=st.integers(0, len(BODY)),
+    ranges=st.booleans(),
+    wrong=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_whatever_the_first_source_does_the_file_is_right_in_the_end(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], have: int, ranges: bool, wrong: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    first = Source(cuts=[("a.bin", cut) for cut in cuts], ranges=ranges, wrong={"a.bin"} if wrong else set())
+    (folder / "a.bin.part").write_bytes(BODY[:have])
+    with FaultyServer({"a.bin": BODY}, {"one": first, "two": Source()}).running() as server:
+        assert fetch(task(server, folder, "one", "two"))
+    assert (folder / "a.bin").read_bytes() == BODY
 
 
 def test_several_files_come_at_a_time(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 # Ends what downloads now, and starts the downloader; it goes on from what has arrived.
 function Start-Downloads([int]$Skip = 0) {
     foreach ($name in 'powershell.exe', 'curl.exe', 'python.exe') {
-        Get-CimInstance Win32_Process -Filter "Name='$name'" | Where-Object { $_.CommandLine -match 'fetch\.ps1|\.part"|download\.py' } | ForEach-Object { Stop-Process -Id $_.ProcessId -Force -ErrorAction SilentlyContinue }
+        Get-CimInstance Win32_Process -Filter "Name='$name'" | Where-Object { $_.CommandLine -match 'fetch\.ps1|\.part"|guest\.download' } | ForEach-Object { Stop-Process -Id $_.ProcessId -Force -ErrorAction SilentlyContinue }
     }
-    $script:Downloader = Start-Process -FilePath $Python -ArgumentList "$Root\guest\download.py $Root --skip $Skip" -NoNewWindow -PassThru -RedirectStandardOutput "$Logs\download.log" -RedirectStandardError "$Logs\download.err.log"
+    $script:Downloader = Start-Process -FilePath $Python -ArgumentList "-m guest.download $Root --skip $Skip" -NoNewWindow -PassThru -RedirectStandardOutput "$Logs\download.log" -RedirectStandardError "$Logs\download.err.log"
     $null = $Downloader.Handle
 }
 
