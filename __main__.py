@@ -35,7 +35,7 @@ async def main() -> pulumi.Inputs:
         pulumi.log.info(line)
 
     guards = Guards(context.cloud, context.stack_id, settings, [capture.generation for capture in plan.captures])
-    hooks = register_hooks(guards, plan.refusal)
+    hooks = register_hooks(guards, plan)
     network = Network("network", NetworkArgs(plan.zone, settings, hooks))
     captures = [
         Capture(each.name, CaptureArgs(each, image_tags(context.stack_id, each, context.commit), hooks.capture))
@@ -49,7 +49,7 @@ async def main() -> pulumi.Inputs:
         tags = {**settings.tags, **machine_tags(context.stack_id, plan.machine.launch)}
         user_data = rendered.user_data if rendered else ""
         machine = Machine("machine", MachineArgs(plan.machine, network, settings, user_data, tags, hooks.machine))
-        wait_until_ready(machine, plan, settings, rendered)
+        wait_until_ready(machine, plan, settings, rendered, context.cloud)
     finish_parking(plan, prior, captures, guards)
     return stack_outputs(plan, settings, facts, region, network, machine, captures)
 

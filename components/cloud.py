@@ -159,13 +159,23 @@ class Cloud:
 
     def images(self, stack: str) -> tuple[Image, ...]:
         """The stack's captures: by tag, and by name where a capture was cut off before it got its tags."""
-        filters = [{"Name": "image-type", "Values": ["PRIVATE_IMAGE"]}]
         prefix = f"chatglm-{stack.rpartition('/')[2]}-"
-        rows = self._pages("cvm", "DescribeImages", "ImageSet", Filters=filters)
-        tagged = ((row, _tags(row).get(TAG_STACK)) for row in rows)
+        tagged = ((row, _tags(row).get(TAG_STACK)) for row in self._private_images())
         return tuple(
             _image(row) for row, tag in tagged if tag == stack or (tag is None and row["ImageName"].startswith(prefix))
         )
+
+    def own_images(self) -> tuple[Image, ...]:
+        """Every custom image of the account in the region, whoever made it."""
+        return tuple(map(_image, self._private_images()))
+
+    def _private_images(self) -> list[Answer]:
+        filters = [{"Name": "image-type", "Values": ["PRIVATE_IMAGE"]}]
+        return self._pages("cvm", "DescribeImages", "ImageSet", Filters=filters)
+
+    def image_quota(self) -> int:
+        """How many custom images the account may have in the region."""
+        return int(self.call("cvm", "DescribeImageQuota")["ImageNumQuota"])
 
     def image(self, image_id: str) -> Image | None:
         rows = self._pages("cvm", "DescribeImages", "ImageSet", Filters=[{"Name": "image-id", "Values": [image_id]}])
@@ -300,6 +310,7 @@ def _instance(row: Answer) -> Instance:
         created=_time(row.get("CreatedTime")),
         address=next(iter(row.get("PublicIpAddresses") or []), ""),
         disk_gb=(row.get("SystemDisk") or {}).get("DiskSize") or 0,
+        subnet_id=(row.get("VirtualPrivateCloud") or {}).get("SubnetId") or "",
     )
 
 

@@ -31,6 +31,7 @@ class Instance:
     created: datetime
     address: str = ""
     disk_gb: int = 0
+    subnet_id: str = ""
 
     @property
     def alive(self) -> bool:

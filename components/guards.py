@@ -21,7 +21,7 @@ import pulumi
 from components.cloud import Cloud
 from components.cloud_errors import CloudError
 from components.facts import Facts, Image, Instance
-from components.lifecycle import newest, proves
+from components.lifecycle import Plan, newest, proves
 from components.settings import Settings
 
 #: An image may take an hour (the plug-in's own limit); a termination a quarter of one.
@@ -51,6 +51,7 @@ class Hooks:
     capture: pulumi.ResourceHookBinding
     vpc: pulumi.ResourceHookBinding
     subnet: pulumi.ResourceHookBinding
+    security_group: pulumi.ResourceHookBinding
 
 
 class RefusedError(pulumi.RunError):
@@ -144,6 +145,34 @@ class Guards:
         if left := cloud.snapshots(image.snapshot_ids):
             cloud.delete_snapshots(left)
 
+    def end_strays(self, subnet_id: str = "") -> None:
+        """The network is being deleted, and the machines that the state holds have ended: end any other in it.
+
+        An update that was cut off can have launched a machine that no resource stands for. Raises as `end_machine`.
+        """
+        for machine in self._require_cloud().instances(self.stack_id):
+            if machine.alive and subnet_id in ("", machine.subnet_id):
+                self.end_machine(machine.id)
+
+    def demand_image_quota(self) -> None:
+        """Raise RefusedError where the account can hold no further image, naming those that it has, oldest first."""
+        cloud = self._require_cloud()
+        try:
+            quota, images = cloud.image_quota(), cloud.own_images()
+        except CloudError:
+            return  # CreateImage itself will tell
+        if len(images) < quota:
+            return
+        listed = "; ".join(
+            f"{image.name} ({image.id}, of {image.created:%Y-%m-%d %H:%M} UTC, {image.size_gb} GB)"
+            for image in sorted(images, key=lambda image: image.created)
+        )
+        raise RefusedError(
+            f"The region holds {len(images)} custom images, and the account may have {quota}: no image of the machine "
+            "can be made, so it stays. Delete one that you do not need, with its snapshots, in the console, or lower "
+            f"chatglm:keepImages. Oldest first: {listed}."
+        )
+
     def clear_subnets(self, vpc_id: str, name: str, cidr: str = "") -> None:
         """Delete subnets of the stack's own VPC that no resource stands for: all, or those of one range.
 
@@ -188,12 +217,20 @@ def _is_gone(machine: Instance | None) -> bool:
     return machine is None or machine.state == "SHUTDOWN"
 
 
-def register_hooks(guards: Guards, refusal: str) -> Hooks:
-    """Register every hook. `refusal` stops each creation, in previews too; a destroy creates nothing."""
+def register_hooks(guards: Guards, plan: Plan) -> Hooks:
+    """Register every hook. The plan's refusal stops each creation, in previews too; a destroy creates nothing."""
+    living = plan.machine.living if plan.machine else None
 
     def refuse_creation(_: pulumi.ResourceHookArgs) -> None:
-        if refusal:
-            raise RefusedError(refusal)
+        if plan.refusal:
+            raise RefusedError(plan.refusal)
+
+    def refuse_second_machine(_: pulumi.ResourceHookArgs) -> None:
+        if living:
+            raise RefusedError(
+                f"{living.id} lives, so no other machine is launched in its place. To replace it, park and restore: "
+                "pulumi config set chatglm:state parked, pulumi up, and the same with running."
+            )
 
     # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
     async def end_machine(args: pulumi.ResourceHookArgs) -> None:
@@ -210,17 +247,33 @@ def register_hooks(guards: Guards, refusal: str) -> Hooks:
         wanted = args.new_inputs or {}
         await asyncio.to_thread(guards.clear_subnets, wanted["vpcId"], wanted["name"], wanted["cidrBlock"])
 
+    async def end_strays(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_strays)
+
+    async def end_strays_of_subnet(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_strays, args.id)
+
+    async def demand_image_quota(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.demand_image_quota)
+
     previewed = pulumi.ResourceHookOptions(on_dry_run=True)
     refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
     keep = pulumi.ResourceHook("keep-machine", refuse_dangerous_change, previewed)
     return Hooks(
         machine=pulumi.ResourceHookBinding(
-            before_create=[refuse],
+            before_create=[refuse, pulumi.ResourceHook("keep-only-machine", refuse_second_machine, previewed)],
             before_update=[keep],
             before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
         ),
-        capture=pulumi.ResourceHookBinding(before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)]),
+        capture=pulumi.ResourceHookBinding(
+            before_create=[pulumi.ResourceHook("demand-image-quota", demand_image_quota)],
+            before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)],
+        ),
         # Only a destroy deletes the VPC: the moment for what no resource of the state stands for.
         vpc=pulumi.ResourceHookBinding(before_create=[refuse], before_delete=[pulumi.ResourceHook("end-vpc", end_vpc)]),
-        subnet=pulumi.ResourceHookBinding(before_create=[refuse, pulumi.ResourceHook("clear-subnet", clear_subnet)]),
+        subnet=pulumi.ResourceHookBinding(
+            before_create=[refuse, pulumi.ResourceHook("clear-subnet", clear_subnet)],
+            before_delete=[pulumi.ResourceHook("end-strays-of-subnet", end_strays_of_subnet)],
+        ),
+        security_group=pulumi.ResourceHookBinding(before_delete=[pulumi.ResourceHook("end-strays", end_strays)]),
     )

@@ -74,7 +74,7 @@ class Network(pulumi.ComponentResource):
             description="ChatGLM: the operator only",
             tags=tags,
             # Behind the VPC, so that a refused update is refused once, and before anything is made.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cloud]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[cloud], hooks=args.hooks.security_group),
         )
         security.GroupRuleSet(
             "rules",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.cloud import Cloud
+from components.cloud_errors import CloudError
 from components.lifecycle import Plan
 from components.machine import Machine
 from components.settings import Settings
@@ -18,14 +21,43 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the machine; a rehearsal, whose time runs faster, looks more often.
 POLL_VARIABLE = "CHATGLM_POLL_SECONDS"
+_SLEEPS_A_LOOK = 6
 
 
 class NotReadyError(pulumi.RunError):
     """The machine did not become ready; it stays, and the next update waits again."""
 
 
+def watchful_sleep(
+    cloud: Cloud, instance_id: str, sleep: Callable[[float], None] = time.sleep
+) -> Callable[[float], None]:
+    """A sleep that looks now and then whether the machine is still there: a reclaimed one never answers.
+
+    Raises NotReadyError when it is gone.
+    """
+    slept = 0
+
+    def watch(seconds: float) -> None:
+        nonlocal slept
+        sleep(seconds)
+        slept += 1
+        if slept % _SLEEPS_A_LOOK:
+            return
+        try:
+            found = cloud.instance(instance_id)
+        except CloudError:
+            return  # the next look may tell
+        if found is None or not found.alive:
+            raise NotReadyError(
+                f"{instance_id} was reclaimed or terminated before it was ready. "
+                "Run pulumi up again: it launches another."
+            )
+
+    return watch
+
+
 def wait_until_ready(
-    machine: Machine, plan: Plan, settings: Settings, rendered: Rendered | None
+    machine: Machine, plan: Plan, settings: Settings, rendered: Rendered | None, cloud: Cloud | None
 ) -> pulumi.Output[bool]:
     """Hold the update open until the machine's demo answers, with progress in Pulumi's display; False: nothing waited.
 
@@ -62,6 +94,7 @@ def wait_until_ready(
                 certificates=CertificateFile(KNOWN_CERTIFICATES),
                 progress=show,
                 patience=Patience(poll=poll),
+                sleep=watchful_sleep(cloud, instance_id) if cloud else time.sleep,
             )
         except BootstrapFailedError as error:
             tail = f"\nThe end of its log:\n{error.log_tail}" if error.log_tail else ""

@@ -70,7 +70,7 @@ def deploy() -> Callable[[Program], tuple[RecordingMonitor, list[Any]]]:
 def no_hooks() -> Hooks:
     """Mocks never call hooks, so none are registered; tests/e2e sees them at work under the real engine."""
     none = pulumi.ResourceHookBinding()
-    return Hooks(none, none, none, none)
+    return Hooks(none, none, none, none, none)
 
 
 @pytest.fixture
