@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ["life"]
+MODULES = [
+    "life",
+    "userdata_bytes",
+    "cold_overlap",
+    "disk_budget",
+    "resume_waste",
+    "upload_overhead",
+    "status_seconds",
+    "reclaim_loss",
+    "fuzz_localcloud",
+    "load_localcloud",
+]
 
 
 def main(names: list[str]) -> int:

@@ -6,7 +6,6 @@ ids that do not; beside them broken JSON, broken signatures and bytes that are n
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import random
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.figure import Figure
 from bench.served_cloud import served_cloud
 from bench.signed_http import Connection, signed_request
 from localcloud import process
@@ -25,6 +25,7 @@ from localcloud.registry import all_actions
 from localcloud.signature import Keys
 from localcloud.wire import VERSIONS, FieldType, fields_of
 
+REQUESTS = 100_000
 _CONNECTIONS = 8
 _TYPICAL: dict[str, list[Any]] = {
     "Zone": list(ZONES)[:4],
@@ -255,15 +256,9 @@ def _broken(data: Path) -> int:
     return int(answer != "ok")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seed", type=int)
-    options = parser.parse_args()
-    result = fuzz(options.requests, options.seed)
-    print(f"fuzz_requests {result.requests} count 100000  (seed {result.seed}, {result.worked} worked)")
-    print(f"fuzz_crashes {result.crashes} count 0")
-
-
-if __name__ == "__main__":
-    main()
+def measure() -> list[Figure]:
+    result = fuzz(REQUESTS, None)
+    return [
+        Figure("fuzz_requests", result.requests, f"seed {result.seed}", REQUESTS, "at least"),
+        Figure("fuzz_crashes", result.crashes, "crashes", 0),
+    ]

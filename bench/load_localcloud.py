@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench.figure import Figure
 from bench.served_cloud import served_cloud
 from bench.signed_http import Connection
 from localcloud.control_client import Control
@@ -111,15 +111,9 @@ async def _all_groups(connection: Connection) -> set[str]:
         groups |= {group["SecurityGroupId"] for group in page["SecurityGroupSet"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    options = parser.parse_args()
-    load = measure_load(options.clients, options.seconds)
-    print(f"load_errors {load.errors + load.lost_writes} count 0")
-    print(f"load_requests_per_second {load.requests_per_second:.0f} 1/s -")
-
-
-if __name__ == "__main__":
-    main()
+def measure() -> list[Figure]:
+    load = measure_load()
+    return [
+        Figure("load_errors", load.errors + load.lost_writes, "errors", 0),
+        Figure("load_requests_per_second", load.requests_per_second, "1/s"),
+    ]
