@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,86 +12,26 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, render
-from components.certificates import CertificateFile
 from components.cloud import Access, Cloud
-from components.readiness import Patience, wait_ready
-from localcloud.clock import Clock
 from localcloud.control_client import Control
-from localcloud.guest.runtime import LocalGuests
-from localcloud.guests import GuestMachine
 from operate import app as commands
 from operate import channel, session
 from operate.stacks import Stack
+from tools.throwaway import MACHINE, PASSWORD, ReadyMachine, local_cloud, ready_machine
 from tools.workspace import ROOT
 
-PASSWORD = "P@ssw0rd:1234`"
 DEMO_PASSWORD = "demo-passw0rd"
-MACHINE = "ins-operate1"
 REGION = "ap-guangzhou"
 
 
 @pytest.fixture(scope="session")
-def rendered() -> Rendered:
-    inputs = BootstrapInputs(
-        BootstrapSettings(), 7860, "chatglm", DEMO_PASSWORD, ("127.0.0.1/32",), "organization/chatglm/test"
-    )
-    return render(inputs)
-
-
-@dataclass(frozen=True)
-class Guest:
-    """A machine of the local guest that has installed itself; `root` is its C:\\chatglm."""
-
-    runtime: LocalGuests
-    machine: GuestMachine
-    certificates: Path
-
-    @property
-    def address(self) -> str:
-        return self.machine.address
-
-    @property
-    def root(self) -> Path:
-        return self.machine.disk / "chatglm"
-
-
-@pytest.fixture(scope="session")
-def guest(tmp_path_factory: pytest.TempPathFactory, rendered: Rendered) -> Iterator[Guest]:
-    folder = tmp_path_factory.mktemp("guest")
-    runtime = LocalGuests(folder)
-    disk = folder / "disk"
-    disk.mkdir()
-    address = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
-    machine = GuestMachine(
-        MACHINE,
-        address,
-        disk,
-        "chatglm",
-        "Administrator",
-        PASSWORD,
-        rendered.user_data.encode("ascii"),
-        Clock(speed=float("inf")),
-        f"http://127.0.0.1:9/metadata/{MACHINE}",
-    )
-    runtime.launch(machine)
-    wait_ready(
-        address,
-        PASSWORD,
-        machine=MACHINE,
-        demo_port=7860,
-        timeout_minutes=1,
-        second_stage=rendered.second_stage,
-        certificates=CertificateFile(folder / "known.json"),
-        progress=lambda _: None,
-        patience=Patience(poll=0.1),
-    )
-    yield Guest(runtime, machine, folder / "known.json")
-    runtime.close()
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMachine]:
+    with ready_machine(tmp_path_factory.mktemp("guest")) as ready:
+        yield ready
 
 
 @pytest.fixture
-def stack(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def stack(guest: ReadyMachine, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The guest's stack, as an update would have left it."""
     monkeypatch.setattr(channel, "KNOWN_CERTIFICATES", guest.certificates)
     return make_stack(
@@ -136,14 +72,8 @@ class LocalCloud:
 @pytest.fixture(scope="session")
 def started_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     data = tmp_path_factory.mktemp("cloud")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "localcloud"]
-    options = ["--port", str(port), "--data", str(data), "--speed", "max", "--no-guests"]
-    subprocess.run([*command, "start", *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    yield port, data
-    subprocess.run([*command, "stop", "--data", str(data)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    with local_cloud(data, "--no-guests") as port:
+        yield port, data
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from operate.failures import ExitCode
 from operate.logs import last_drawn, new_lines
 from operate.stacks import Stack
 from operate.status import Status, render
+from tools.throwaway import MACHINE, ReadyMachine
 
-from .conftest import MACHINE, Chatglm, Guest, LocalCloud, make_stack
+from .conftest import Chatglm, LocalCloud, make_stack
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ALIVE = Instance(MACHINE, "RUNNING", "ap-guangzhou-3", "img-1", "l", NOW, "127.9.9.9")
@@ -152,7 +153,7 @@ def test_a_changed_certificate_is_told(
     assert "another certificate" in answer.output
 
 
-def test_an_installation_under_way_is_no_failure(chatglm: Chatglm, stack: Stack, guest: Guest) -> None:
+def test_an_installation_under_way_is_no_failure(chatglm: Chatglm, stack: Stack, guest: ReadyMachine) -> None:
     script = guest.root / "chatglm.ps1"
     script.rename(script.with_suffix(".away"))
     try:
@@ -161,7 +162,7 @@ def test_an_installation_under_way_is_no_failure(chatglm: Chatglm, stack: Stack,
         script.with_suffix(".away").rename(script)
 
 
-def test_logs_of_steps_and_of_the_demo(chatglm: Chatglm, stack: Stack, guest: Guest) -> None:
+def test_logs_of_steps_and_of_the_demo(chatglm: Chatglm, stack: Stack, guest: ReadyMachine) -> None:
     (guest.root / "logs" / "torch.log").write_text("one\ntwo\nthree\n", encoding="utf-8")
     assert chatglm(stack, "logs", "torch", "-n", "2").output == "two\nthree\n"
     assert told(chatglm(stack, "logs", "torch", "--json").stdout)["lines"] == ["one", "two", "three"]

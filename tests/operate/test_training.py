@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from operate.stacks import Stack
+from tools.throwaway import ReadyMachine
 
-from .conftest import Chatglm, Guest
+from .conftest import Chatglm
 
 QUICK = ("--max-steps", "4", "--save-steps", "2", "--logging-steps", "1", "--pre-seq-len", "8")
 
@@ -71,7 +72,7 @@ def test_a_run_goes_from_the_data_set_to_scores_and_back_to_this_computer(
 
 
 def test_a_fetched_run_comes_back_to_a_machine_that_lost_it(
-    chatglm: Chatglm, stack: Stack, guest: Guest, data: Path, tmp_path: Path
+    chatglm: Chatglm, stack: Stack, guest: ReadyMachine, data: Path, tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "runs")
     chatglm(stack, "train", str(data), "--name", "lost", *QUICK)
@@ -88,7 +89,7 @@ def test_a_fetched_run_comes_back_to_a_machine_that_lost_it(
 
 
 def test_a_running_training_can_be_left_looked_at_and_stopped(
-    chatglm: Chatglm, stack: Stack, data: Path, guest: Guest
+    chatglm: Chatglm, stack: Stack, data: Path, guest: ReadyMachine
 ) -> None:
     slow = ("--max-steps", "3000", "--save-steps", "1000", "--name", "long", "--detach")
     started = chatglm(stack, "train", str(data), *slow)
@@ -124,7 +125,7 @@ def test_a_running_training_can_be_left_looked_at_and_stopped(
     ids=["empty", "broken", "wrong column", "GBK", "Windows-1252"],
 )
 def test_a_bad_data_set_is_told_before_anything_is_sent(
-    chatglm: Chatglm, stack: Stack, guest: Guest, tmp_path: Path, content: bytes, says: str
+    chatglm: Chatglm, stack: Stack, guest: ReadyMachine, tmp_path: Path, content: bytes, says: str
 ) -> None:
     before = sorted((guest.root / "inbox").iterdir())
     path = tmp_path / "bad.json"
@@ -167,7 +168,7 @@ def test_a_run_that_does_not_exist_is_one_plain_message(
     assert "Traceback" not in answer.output
 
 
-def test_a_half_written_checkpoint_is_not_used(chatglm: Chatglm, stack: Stack, guest: Guest, data: Path) -> None:
+def test_a_half_written_checkpoint_is_not_used(chatglm: Chatglm, stack: Stack, guest: ReadyMachine, data: Path) -> None:
     chatglm(stack, "train", str(data), "--name", "half", *QUICK)
     (guest.root / "runs" / "half" / "output" / "checkpoint-4" / "optimizer.pt").unlink()
     answer = chatglm(stack, "deploy", "half", "--checkpoint", "4")

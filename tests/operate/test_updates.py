@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,8 @@ from typer.testing import CliRunner
 from localcloud.control_client import Control
 from operate import app as commands
 from operate import channel
-from tools.workspace import ROOT, Workspace
+from tools.throwaway import local_cloud
+from tools.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -27,14 +25,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[tuple[Control, int, Path]]:
     data = tmp_path / "cloud"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "localcloud"]
-    options = ["--port", str(port), "--data", str(data), "--speed", "max"]
-    subprocess.run([*command, "start", *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    yield Control(f"http://127.0.0.1:{port}"), port, data
-    subprocess.run([*command, "stop", "--data", str(data)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    with local_cloud(data) as port:
+        yield Control(f"http://127.0.0.1:{port}"), port, data
 
 
 @pytest.fixture
