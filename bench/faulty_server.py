@@ -32,12 +32,16 @@ class Source:
 
 @dataclass
 class FaultyServer:
-    """Files by name and sources by name; `sent` counts the bytes of bodies that left the server, by file."""
+    """Files by name and sources by name; `sent` counts the bytes of bodies that left the server, by file.
+
+    `rate` is bytes per second of a connection (None: as fast as this computer can).
+    """
 
     files: dict[str, bytes]
     sources: dict[str, Source]
     sent: dict[str, int] = field(default_factory=dict)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    rate: float | None = None
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -115,6 +119,8 @@ class FaultyServer:
             handler.wfile.write(block)
         except OSError:
             return False
+        if self.rate:
+            time.sleep(len(block) / self.rate)
         with self.lock:
             self.sent[name] = self.sent.get(name, 0) + len(block)
         return True

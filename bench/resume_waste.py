@@ -20,6 +20,9 @@ from guest.download import Downloader, Limits, Task
 BAR = 0.01
 CUTS = 10
 _SCALE = 40
+#: Bytes per second of a connection: eight times a link of 100 Mbit/s. Without a limit the loopback device would push
+#: megabytes into buffers before the downloader can say that it does not want them, which no real link does.
+_RATE = 100e6
 _LIMITS = Limits(timeout=1, pause=0.01, longest_pause=0.05, disk_reserve=0)
 
 
@@ -44,7 +47,7 @@ def measure() -> list[Figure]:
 
 
 def _waste(files: dict[str, bytes], sources: dict[str, Source]) -> float:
-    server = FaultyServer(files, sources)
+    server = FaultyServer(files, sources, rate=_RATE)
     with tempfile.TemporaryDirectory() as folder, server.running():
         tasks = []
         for name, content in files.items():
