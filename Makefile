@@ -33,10 +33,11 @@ test: $(READY) ## all tests, the end-to-end ones included / 全部测试
 	@$(RUN) -m tools.pulumi_engine >/dev/null
 	@$(RUN) -m pytest -n 2
 
-lint: $(READY) ## ruff and mypy in strict mode / 代码检查
+lint: $(READY) ## ruff, mypy in strict mode, and the checks on the PowerShell / 代码检查
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+	@$(RUN) -m tools.lint_powershell
 
 format: $(READY) ## format the code / 格式化代码
 	@$(RUN) -m ruff format .

@@ -10,7 +10,8 @@ import pulumi
 from components import announcement
 from components.capture import Capture, CaptureArgs
 from components.context import read_context, render_bootstrap
-from components.guards import Guards, register_hooks
+from components.guards import Guards
+from components.hooks import register_hooks
 from components.machine import Machine, MachineArgs
 from components.names import image_tags, machine_tags
 from components.network import Network, NetworkArgs

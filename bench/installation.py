@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, render
 from components.bootstrap.manifest import WINDOWS_BYTES
+from components.bootstrap.render import BootstrapInputs, render
+from components.bootstrap.settings import BootstrapSettings
 from guest.download import DISK_RESERVE, Limits
 
 #: From the order to the first line of user data: 30 s until the machine runs, a minute for Windows' first start.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bench.figure import Figure
-from components.bootstrap import render
-from components.bootstrap.render import MAX_USER_DATA_BYTES
+from components.bootstrap.render import MAX_USER_DATA_BYTES, render
 from tools.powershell_matrix import extreme_inputs, inputs, matrix
 
 

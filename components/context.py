@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.bootstrap import BootstrapInputs, Rendered, render
 from components.cloud import Access, Cloud, find_region
 from components.names import find_commit
 from components.rules import MY_PUBLIC_IP
 from components.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from components.bootstrap.render import Rendered
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ def read_context() -> Context:
 
 def render_bootstrap(context: Context) -> Rendered:
     """The user data and the second stage of this stack's machine. Raises UserDataTooLargeError."""
+    # Imported here, since most previews render nothing and should not load the templates' engine first.
+    from components.bootstrap.render import BootstrapInputs, render
+
     settings = context.settings
     # Windows cannot know what Tencent takes MY_PUBLIC_IP for; there the security group alone keeps others out.
     cidrs = () if MY_PUBLIC_IP in settings.operator_cidrs else settings.operator_cidrs

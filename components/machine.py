@@ -9,7 +9,7 @@ import pulumi
 from tencentcloud_iac_pulumi import instance
 
 from components import lifecycle
-from components.guards import DANGEROUS_INPUTS
+from components.hooks import DANGEROUS_INPUTS
 from components.network import Network
 from components.settings import Settings
 

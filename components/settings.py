@@ -53,7 +53,10 @@ class Settings(BootstrapSettings):
         default="", description="Highest bid in CNY an hour. Empty: the market price."
     )
     system_disk_gb: int = Field(
-        default=75, ge=50, le=2048, description="System disk in GB; never smaller than the image that is restored."
+        default=75,
+        ge=60,
+        le=2048,
+        description="System disk in GB; 75 leaves 10 GB free. Never smaller than a restored image.",
     )
     system_disk_type: Literal["CLOUD_SSD", "CLOUD_PREMIUM", "CLOUD_BSSD", "CLOUD_HSSD"] = Field(
         default="CLOUD_SSD", description="Kind of the system disk."

@@ -17,7 +17,7 @@ from components.machine import Machine
 from components.settings import Settings
 
 if TYPE_CHECKING:
-    from components.bootstrap import Rendered
+    from components.bootstrap.render import Rendered
 
 #: Seconds between two looks at the machine; a rehearsal, whose time runs faster, looks more often.
 POLL_VARIABLE = "CHATGLM_POLL_SECONDS"

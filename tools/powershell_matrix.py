@@ -7,7 +7,8 @@ import random
 import string
 from collections.abc import Iterator
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings
+from components.bootstrap.render import BootstrapInputs
+from components.bootstrap.settings import BootstrapSettings
 
 _LETTERS = string.ascii_letters + string.digits + "-_"
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, render
+from components.bootstrap.render import BootstrapInputs, render
+from components.bootstrap.settings import BootstrapSettings
 from components.certificates import CertificateFile
 from components.readiness import Patience, wait_ready
 from components.winrm_channel import WinRmChannel

@@ -6,7 +6,7 @@ import pytest
 
 from bench.disk_budget import BAR_GB, MEGABITS
 from bench.installation import DISK_BYTES, manifest, simulate
-from components.bootstrap import BootstrapSettings
+from components.bootstrap.settings import BootstrapSettings
 
 MADE = manifest()
 

@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime import mocks as pulumi_mocks
 from typing_extensions import override
 
-from components.guards import Hooks
+from components.hooks import Hooks
 from components.settings import Settings
 
 Program = Callable[[], list[pulumi.Output[Any]]]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, render
+from components.bootstrap.render import BootstrapInputs, render
+from components.bootstrap.settings import BootstrapSettings
 from components.certificates import CertificateFile
 from components.readiness import (
     BootstrapFailedError,

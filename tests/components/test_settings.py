@@ -47,7 +47,7 @@ def test_a_password_is_all_that_a_stack_must_say() -> None:
         ("spotMaxPrice", "cheap", "positive number"),
         ("spotMaxPrice", "-1", "positive number"),
         ("spotMaxPrice", "nan", "positive number"),
-        ("systemDiskGb", "20", "greater than or equal to 50"),
+        ("systemDiskGb", "50", "greater than or equal to 60"),
         ("systemDiskGb", "much", "valid integer"),
         ("systemDiskType", "LOCAL_SSD", "CLOUD_SSD"),
         ("imageId", "windows", "match pattern"),

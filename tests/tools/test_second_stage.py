@@ -6,7 +6,8 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from components.bootstrap import BootstrapSettings, render
+from components.bootstrap.render import render
+from components.bootstrap.settings import BootstrapSettings
 from tools.powershell_matrix import inputs
 from tools.second_stage import main
 

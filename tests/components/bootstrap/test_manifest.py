@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, render
+from components.bootstrap.render import BootstrapInputs, render
+from components.bootstrap.settings import BootstrapSettings
 from components.bootstrap.settings import BootstrapSettings as Settings
 from components.bootstrap.sources import MODEL_FILES
 

@@ -14,8 +14,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, UserDataTooLargeError, render
-from components.bootstrap.render import MAX_USER_DATA_BYTES, hash_password
+from components.bootstrap.render import (
+    MAX_USER_DATA_BYTES,
+    BootstrapInputs,
+    Rendered,
+    UserDataTooLargeError,
+    hash_password,
+    render,
+)
+from components.bootstrap.settings import BootstrapSettings
 from components.bootstrap.unpack import UnpackError, unpack_user_data
 from guest.serving.login import matches
 from tools.powershell_matrix import extreme_inputs, inputs, matrix

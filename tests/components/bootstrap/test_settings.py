@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.bootstrap import BootstrapSettings
+from components.bootstrap.settings import BootstrapSettings
 
 
 def test_the_defaults_hold() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import winrm
 
-from components.bootstrap import BootstrapInputs, BootstrapSettings, Rendered, render
+from components.bootstrap.render import BootstrapInputs, Rendered, render
+from components.bootstrap.settings import BootstrapSettings
 from localcloud.clock import Clock
 from localcloud.guest.machine import WINRM_PORT
 from localcloud.guest.runtime import LocalGuests

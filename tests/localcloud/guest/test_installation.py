@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.bootstrap import Rendered
+from components.bootstrap.render import Rendered
 from localcloud.guest.downloads import MAX_FRUITLESS
 from localcloud.guest.faults import FaultKind, GuestFault
 from localcloud.guest.installation import TRIES, Installation, Installed, StepState

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import requests
 
-from components.bootstrap import Rendered
+from components.bootstrap.render import Rendered
 from localcloud.clock import Clock
 from localcloud.guest.faults import FaultKind, FaultQueue
 from localcloud.guest.machine import WINRM_PORT

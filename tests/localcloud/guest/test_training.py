@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.bootstrap import Rendered
+from components.bootstrap.render import Rendered
 from localcloud.guest.runtime import LocalGuests
 from localcloud.guests import GuestMachine
 
