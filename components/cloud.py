@@ -263,6 +263,9 @@ class Cloud:
         answer = self.call("vpc", "DescribeSecurityGroupPolicies", SecurityGroupId=security_group_id)
         return tuple(map(_rule, answer["SecurityGroupPolicySet"].get("Ingress") or []))
 
+    def delete_security_group(self, security_group_id: str) -> None:
+        self.call("vpc", "DeleteSecurityGroup", SecurityGroupId=security_group_id)
+
     def subnets(self, vpc_id: str, name: str) -> tuple[Subnet, ...]:
         """The subnets of a VPC that carry a name."""
         filters = [{"Name": "vpc-id", "Values": [vpc_id]}]

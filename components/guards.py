@@ -1,15 +1,14 @@
-"""Proof before loss: the hooks through which alone a machine or an image of a stack can end.
+"""Proof before loss: the acts through which alone a machine or an image of a stack can end.
 
-Machines and captures are declared with `retain_on_delete`: the plug-in never deletes them. When Pulumi drops one,
-its `before_delete` hook does the work through the SDK: it demands proof, ends the thing, and waits until it is
-gone. A hook that raises stops the deletion, and the thing stays in the state for the next update. So no option of
-the engine (`--target`, `--continue-on-error`) gets past the proof, a machine that was reclaimed meanwhile
+Machines, captures and the security group are declared with `retain_on_delete`: the plug-in never deletes them. When
+Pulumi drops one, its `before_delete` hook does the work through the SDK: it demands proof, ends the thing, and waits
+until it is gone. A hook that raises stops the deletion, and the thing stays in the state for the next update. So no
+option of the engine (`--target`, `--continue-on-error`) gets past the proof, a machine that was reclaimed meanwhile
 is simply found gone, and images take their snapshots with them, which the plug-in would leave to cost money.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,37 +20,22 @@ import pulumi
 from components.cloud import Cloud
 from components.cloud_errors import CloudError
 from components.facts import Facts, Image, Instance
-from components.lifecycle import Plan, newest, proves
+from components.lifecycle import newest, proves
 from components.settings import Settings
 
 #: An image may take an hour (the plug-in's own limit); a termination a quarter of one.
 _IMAGE_PATIENCE = timedelta(minutes=75)
 _TERMINATION_PATIENCE = timedelta(minutes=15)
+#: How long the cloud may go on showing what it just called unknown.
+_VANISHING_PATIENCE = timedelta(minutes=1)
 
-#: Inputs whose change the plug-in carries out by reinstalling, resizing or rebooting the living machine.
-DANGEROUS_INPUTS = {
-    "imageId": "it would reinstall the system disk and wipe the machine",
-    "keepImageLogin": "it would reinstall the system disk and wipe the machine",
-    "disableSecurityService": "it would reinstall the system disk and wipe the machine",
-    "disableMonitorService": "it would reinstall the system disk and wipe the machine",
-    "disableAutomationService": "it would reinstall the system disk and wipe the machine",
-    "instanceType": "it would stop the machine, and spot machines cannot change their type",
-    "systemDiskSize": "it would stop the machine, and disks of spot machines cannot grow",
-    "systemDiskType": "it would stop the machine, and disks of spot machines cannot change",
-    "password": "it would force the machine off",
-    "hostname": "it would reboot the machine",
-}
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """The hooks of one program run, registered by name. A parked program registers them too, for the deletion."""
-
-    machine: pulumi.ResourceHookBinding
-    capture: pulumi.ResourceHookBinding
-    vpc: pulumi.ResourceHookBinding
-    subnet: pulumi.ResourceHookBinding
-    security_group: pulumi.ResourceHookBinding
+#: What the cloud calls a thing that does not exist.
+_UNKNOWN = (
+    "InvalidInstanceId.NotFound",
+    "InvalidImageId.NotFound",
+    "InvalidSecurityGroupID.NotFound",
+    "ResourceNotFound",
+)
 
 
 class RefusedError(pulumi.RunError):
@@ -86,12 +70,9 @@ class Guards:
         if machine.alive and not self.settings.discard:
             self._demand_proof(cloud, machine)
         self.log(f"Terminating {machine.id}.")
-        try:
-            cloud.terminate(machine.id)
-        except CloudError as error:
-            if error.code != "InvalidInstanceId.NotFound":
-                raise
-        self._wait(f"{machine.id} to end", _TERMINATION_PATIENCE, lambda: _is_gone(cloud.instance(machine.id)))
+        known = _try_to_end(lambda: cloud.terminate(machine.id))
+        patience = _TERMINATION_PATIENCE if known else _VANISHING_PATIENCE
+        self._wait(f"{machine.id} to end", patience, lambda: _is_gone(cloud.instance(machine.id)))
 
     def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
         def find_proof() -> Image | None:
@@ -136,12 +117,9 @@ class Guards:
                 self._delete_image(cloud, image)
 
     def _delete_image(self, cloud: Cloud, image: Image) -> None:
-        try:
-            cloud.delete_image(image)
-        except CloudError as error:
-            if not error.code.startswith("InvalidImageId.NotFound"):
-                raise
-        self._wait(f"{image.id} to be deleted", _TERMINATION_PATIENCE, lambda: cloud.image(image.id) is None)
+        known = _try_to_end(lambda: cloud.delete_image(image))
+        patience = _TERMINATION_PATIENCE if known else _VANISHING_PATIENCE
+        self._wait(f"{image.id} to be deleted", patience, lambda: cloud.image(image.id) is None)
         if left := cloud.snapshots(image.snapshot_ids):
             cloud.delete_snapshots(left)
 
@@ -153,6 +131,22 @@ class Guards:
         for machine in self._require_cloud().instances(self.stack_id):
             if machine.alive and subnet_id in ("", machine.subnet_id):
                 self.end_machine(machine.id)
+
+    def end_security_group(self, group_id: str) -> None:
+        """Delete the group once no machine is in it. The plug-in would fail for ever on one that is gone already."""
+        cloud = self._require_cloud()
+        self.end_strays()
+
+        def try_to_delete() -> bool:
+            try:
+                _try_to_end(lambda: cloud.delete_security_group(group_id))
+            except CloudError as error:
+                if not error.code.startswith("ResourceInUse"):
+                    raise
+                return False
+            return True
+
+        self._wait(f"{group_id} to be free of machines", _TERMINATION_PATIENCE, try_to_delete)
 
     def demand_image_quota(self) -> None:
         """Raise RefusedError where the account can hold no further image, naming those that it has, oldest first."""
@@ -201,79 +195,17 @@ class Guards:
         return self.cloud
 
 
-def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
-    """Stop an update that would reinstall or reboot a living machine. The program ignores such changes already."""
-    old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
-    changed = [name for name in DANGEROUS_INPUTS if old.get(name) != new.get(name)]
-    if changed:
-        reasons = "; ".join(f"{name}: {DANGEROUS_INPUTS[name]}" for name in changed)
-        raise RefusedError(
-            f"{args.id} stays as it is ({reasons}). Park and restore: the new machine takes the new settings."
-        )
+def _try_to_end(end: Callable[[], None]) -> bool:
+    """False where the thing to end is unknown to the cloud. Raises CloudError for any other refusal."""
+    try:
+        end()
+    except CloudError as error:
+        if error.code in _UNKNOWN:
+            return False
+        raise
+    return True
 
 
 def _is_gone(machine: Instance | None) -> bool:
     """SHUTDOWN with nothing going on is Tencent's recycle bin: billed no more, but still there for a while."""
     return machine is None or machine.state == "SHUTDOWN"
-
-
-def register_hooks(guards: Guards, plan: Plan) -> Hooks:
-    """Register every hook. The plan's refusal stops each creation, in previews too; a destroy creates nothing."""
-    living = plan.machine.living if plan.machine else None
-
-    def refuse_creation(_: pulumi.ResourceHookArgs) -> None:
-        if plan.refusal:
-            raise RefusedError(plan.refusal)
-
-    def refuse_second_machine(_: pulumi.ResourceHookArgs) -> None:
-        if living:
-            raise RefusedError(
-                f"{living.id} lives, so no other machine is launched in its place. To replace it, park and restore: "
-                "pulumi config set chatglm:state parked, pulumi up, and the same with running."
-            )
-
-    # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
-    async def end_machine(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.end_machine, args.id)
-
-    async def retire_capture(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.retire_capture, args.name)
-
-    async def end_vpc(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.retire_unmanaged)
-        await asyncio.to_thread(guards.clear_subnets, args.id, (args.old_inputs or {})["name"])
-
-    async def clear_subnet(args: pulumi.ResourceHookArgs) -> None:
-        wanted = args.new_inputs or {}
-        await asyncio.to_thread(guards.clear_subnets, wanted["vpcId"], wanted["name"], wanted["cidrBlock"])
-
-    async def end_strays(_: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.end_strays)
-
-    async def end_strays_of_subnet(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.end_strays, args.id)
-
-    async def demand_image_quota(_: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.demand_image_quota)
-
-    previewed = pulumi.ResourceHookOptions(on_dry_run=True)
-    refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
-    keep = pulumi.ResourceHook("keep-machine", refuse_dangerous_change, previewed)
-    return Hooks(
-        machine=pulumi.ResourceHookBinding(
-            before_create=[refuse, pulumi.ResourceHook("keep-only-machine", refuse_second_machine, previewed)],
-            before_update=[keep],
-            before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
-        ),
-        capture=pulumi.ResourceHookBinding(
-            before_create=[pulumi.ResourceHook("demand-image-quota", demand_image_quota)],
-            before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)],
-        ),
-        # Only a destroy deletes the VPC: the moment for what no resource of the state stands for.
-        vpc=pulumi.ResourceHookBinding(before_create=[refuse], before_delete=[pulumi.ResourceHook("end-vpc", end_vpc)]),
-        subnet=pulumi.ResourceHookBinding(
-            before_create=[refuse, pulumi.ResourceHook("clear-subnet", clear_subnet)],
-            before_delete=[pulumi.ResourceHook("end-strays-of-subnet", end_strays_of_subnet)],
-        ),
-        security_group=pulumi.ResourceHookBinding(before_delete=[pulumi.ResourceHook("end-strays", end_strays)]),
-    )

@@ -8,7 +8,7 @@ import pulumi
 from tencentcloud_iac_pulumi import security, subnet, vpc
 
 from components.firewall import operator_rules
-from components.guards import Hooks
+from components.hooks import Hooks
 from components.settings import Settings
 
 VPC_CIDR = "10.0.0.0/16"
@@ -53,7 +53,6 @@ class Network(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("chatglm:index:Network", name, None, opts)
         tags = dict(args.settings.tags)
-        own = pulumi.ResourceOptions(parent=self)
         vpc_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.vpc)
         subnet_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.subnet)
         # Names are given: the plug-in would add random letters up to 255 characters, and Tencent takes 60.
@@ -73,8 +72,14 @@ class Network(pulumi.ComponentResource):
             name=title,
             description="ChatGLM: the operator only",
             tags=tags,
-            # Behind the VPC, so that a refused update is refused once, and before anything is made.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cloud], hooks=args.hooks.security_group),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Behind the VPC, so that a refused update is refused once, and before anything is made.
+                depends_on=[cloud],
+                # The hook deletes it, since the plug-in fails for ever when the group is gone already.
+                retain_on_delete=True,
+                hooks=args.hooks.security_group,
+            ),
         )
         security.GroupRuleSet(
             "rules",
@@ -86,7 +91,8 @@ class Network(pulumi.ComponentResource):
                     action="ACCEPT", cidr_block="0.0.0.0/0", protocol="ALL", port="ALL", description="all outbound"
                 )
             ],
-            opts=own,
+            # The rules go with their group.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         self.vpc_id, self.subnet_id, self.security_group_id = cloud.id, part.id, group.id
         self.register_outputs(

@@ -1,0 +1,111 @@
+"""The hooks that the resources carry: when Pulumi is about to make, change or delete something, who is asked first."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pulumi
+
+from components.guards import Guards, RefusedError
+from components.lifecycle import Plan
+
+#: Inputs whose change the plug-in carries out by reinstalling, resizing or rebooting the living machine.
+DANGEROUS_INPUTS = {
+    "imageId": "it would reinstall the system disk and wipe the machine",
+    "keepImageLogin": "it would reinstall the system disk and wipe the machine",
+    "disableSecurityService": "it would reinstall the system disk and wipe the machine",
+    "disableMonitorService": "it would reinstall the system disk and wipe the machine",
+    "disableAutomationService": "it would reinstall the system disk and wipe the machine",
+    "instanceType": "it would stop the machine, and spot machines cannot change their type",
+    "systemDiskSize": "it would stop the machine, and disks of spot machines cannot grow",
+    "systemDiskType": "it would stop the machine, and disks of spot machines cannot change",
+    "password": "it would force the machine off",
+    "hostname": "it would reboot the machine",
+}
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The hooks of one program run, registered by name. A parked program registers them too, for the deletion."""
+
+    machine: pulumi.ResourceHookBinding
+    capture: pulumi.ResourceHookBinding
+    vpc: pulumi.ResourceHookBinding
+    subnet: pulumi.ResourceHookBinding
+    security_group: pulumi.ResourceHookBinding
+
+
+def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
+    """Stop an update that would reinstall or reboot a living machine. The program ignores such changes already."""
+    old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
+    changed = [name for name in DANGEROUS_INPUTS if old.get(name) != new.get(name)]
+    if changed:
+        reasons = "; ".join(f"{name}: {DANGEROUS_INPUTS[name]}" for name in changed)
+        raise RefusedError(
+            f"{args.id} stays as it is ({reasons}). Park and restore: the new machine takes the new settings."
+        )
+
+
+def register_hooks(guards: Guards, plan: Plan) -> Hooks:
+    """Register every hook. The plan's refusal stops each creation, in previews too; a destroy creates nothing."""
+    living = plan.machine.living if plan.machine else None
+
+    def refuse_creation(_: pulumi.ResourceHookArgs) -> None:
+        if plan.refusal:
+            raise RefusedError(plan.refusal)
+
+    def refuse_second_machine(_: pulumi.ResourceHookArgs) -> None:
+        if living:
+            raise RefusedError(
+                f"{living.id} lives, so no other machine is launched in its place. To replace it, park and restore: "
+                "pulumi config set chatglm:state parked, pulumi up, and the same with running."
+            )
+
+    # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
+    async def end_machine(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_machine, args.id)
+
+    async def retire_capture(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.retire_capture, args.name)
+
+    async def end_vpc(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.retire_unmanaged)
+        await asyncio.to_thread(guards.clear_subnets, args.id, (args.old_inputs or {})["name"])
+
+    async def clear_subnet(args: pulumi.ResourceHookArgs) -> None:
+        wanted = args.new_inputs or {}
+        await asyncio.to_thread(guards.clear_subnets, wanted["vpcId"], wanted["name"], wanted["cidrBlock"])
+
+    async def end_security_group(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_security_group, args.id)
+
+    async def end_strays_of_subnet(args: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.end_strays, args.id)
+
+    async def demand_image_quota(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(guards.demand_image_quota)
+
+    previewed = pulumi.ResourceHookOptions(on_dry_run=True)
+    refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
+    keep = pulumi.ResourceHook("keep-machine", refuse_dangerous_change, previewed)
+    return Hooks(
+        machine=pulumi.ResourceHookBinding(
+            before_create=[refuse, pulumi.ResourceHook("keep-only-machine", refuse_second_machine, previewed)],
+            before_update=[keep],
+            before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
+        ),
+        capture=pulumi.ResourceHookBinding(
+            before_create=[pulumi.ResourceHook("demand-image-quota", demand_image_quota)],
+            before_delete=[pulumi.ResourceHook("retire-capture", retire_capture)],
+        ),
+        # Only a destroy deletes the VPC: the moment for what no resource of the state stands for.
+        vpc=pulumi.ResourceHookBinding(before_create=[refuse], before_delete=[pulumi.ResourceHook("end-vpc", end_vpc)]),
+        subnet=pulumi.ResourceHookBinding(
+            before_create=[refuse, pulumi.ResourceHook("clear-subnet", clear_subnet)],
+            before_delete=[pulumi.ResourceHook("end-strays-of-subnet", end_strays_of_subnet)],
+        ),
+        security_group=pulumi.ResourceHookBinding(
+            before_delete=[pulumi.ResourceHook("end-security-group", end_security_group)]
+        ),
+    )
