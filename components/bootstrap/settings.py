@@ -35,7 +35,10 @@ ModelSource = Annotated[str, Field(pattern=_MODEL_URL), AfterValidator(_check_mo
 class BootstrapSettings(BaseModel):
     """What the machine installs, from where, and how long `pulumi up` waits for it. Keys are in camel case."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Built when first used: `Settings` extends this class, and building both would cost every preview twice.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
     model: str = Field(
         default="THUDM/chatglm-6b",
