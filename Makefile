@@ -51,7 +51,8 @@ $(READY): requirements-dev.txt
 	@for tool in git $(PYTHON); do command -v $$tool >/dev/null || \
 	  { echo "$$tool is missing: install it first (Debian: apt install git python3.11 python3.11-venv)."; exit 1; }; done
 	@$(PYTHON) -m venv --help >/dev/null 2>&1 || { echo "Python's venv module is missing: apt install python3.11-venv."; exit 1; }
-	@echo "Setting up the virtual environment (about a minute) ..."
+	@echo "Setting up the virtual environment (about a minute) / 正在准备虚拟环境 ..."
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@set -o pipefail; $(RUN) -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt | \
+	  awk '/^Collecting/ {n++; printf "\r\033[K  %d packages: %s", n, $$2; fflush()} /^Installing/ {printf "\r\033[K  installing\n"; fflush()}'
 	@touch $(READY)
