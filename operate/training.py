@@ -118,15 +118,29 @@ def follow(
     output: Output,
     *,
     keeper: Keeper | None = None,
+    patience_seconds: float = 300,
     wait: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
-    """Show progress until the task has ended, and return the last answer. Ctrl-C leaves the task alone."""
+    """Show progress until the task has ended, and return the last answer. Ctrl-C leaves the task alone.
+
+    A line that breaks is borne for `patience_seconds`, a machine that the cloud knows to be gone not at all.
+    """
+    lost: float | None = None
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), console=output.progress
     ) as bar:
         task = bar.add_task(run, total=None, words="")
         while True:
-            answer = channel.ask("progress", {"run": run})
+            try:
+                answer = channel.ask("progress", {"run": run})
+            except OperateError as error:
+                lost = time.monotonic() if lost is None else lost
+                if error.code is not ExitCode.NO_CONNECTION or time.monotonic() - lost >= patience_seconds:
+                    raise
+                bar.update(task, words="the machine does not answer; trying again")
+                wait(POLL_SECONDS)
+                continue
+            lost = None
             told = answer.get("progress") or {}
             bar.update(task, total=told.get("total"), completed=told.get("step") or 0, words=progress_words(told))
             if keeper is not None:

@@ -62,8 +62,11 @@ class ReadyMachine:
 
 
 @contextmanager
-def ready_machine(folder: Path) -> Iterator[ReadyMachine]:
-    """One machine of the local guest, bootstrapped through its real user data and second stage in a second or two."""
+def ready_machine(folder: Path, metadata_url: str = "http://127.0.0.1:9") -> Iterator[ReadyMachine]:
+    """One machine of the local guest, bootstrapped through its real user data and second stage in a second or two.
+
+    `metadata_url` is asked for notices of a reclaim; nothing answers at the default.
+    """
     inputs = BootstrapInputs(
         BootstrapSettings(), 7860, "chatglm", "demo-passw0rd", ("127.0.0.1/32",), "organization/chatglm/test"
     )
@@ -79,7 +82,7 @@ def ready_machine(folder: Path) -> Iterator[ReadyMachine]:
         password=PASSWORD,
         user_data=rendered.user_data.encode("ascii"),
         clock=Clock(speed=float("inf")),
-        metadata_url=f"http://127.0.0.1:9/metadata/{MACHINE}",
+        metadata_url=metadata_url,
     )
     ready = ReadyMachine(machine, folder / "known-certificates.json")
     guests = LocalGuests(folder)
