@@ -25,8 +25,8 @@ class ExitCode(IntEnum):
 #: One line for each code, for the first help screen and the documentation.
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done; all well",
-    ExitCode.FAILED: "it was tried and failed, or a check failed",
-    ExitCode.BAD_INPUT: "an option, a setting, a data set or a run's name is wrong",
+    ExitCode.FAILED: "it failed: the cloud or the machine said no, a run failed, a check failed",
+    ExitCode.BAD_INPUT: "an option, a setting or a data set is wrong",
     ExitCode.PARKED: "there is no machine: the stack is parked, or its machine was reclaimed",
     ExitCode.NO_CONNECTION: "the machine or the cloud cannot be reached",
     ExitCode.TURNED_AWAY: "password, keys or certificate are not accepted",
