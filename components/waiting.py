@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+import guest  # noqa: F401 - Pulumi takes the program's folder off the path before main runs; see the late imports
 from components.cloud import Cloud
 from components.cloud_errors import CloudError
 from components.lifecycle import Plan
