@@ -43,7 +43,9 @@ def local_environment(home: Path, cloud_data: Path, port: int) -> dict[str, str]
     return {
         "PATH": os.pathsep.join([*path, os.environ["PATH"]]),
         "PULUMI_HOME": str(pulumi_home),
-        "PULUMI_BACKEND_URL": (home / "state").as_uri(),
+        # Without the extra files for attributes, which are not written whole or not at all: an engine that was killed
+        # while it wrote one would leave a stack that cannot be read.
+        "PULUMI_BACKEND_URL": f"{(home / 'state').as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_RUN_PROGRAM": "true",  # a destroy runs the program, whose hooks guard the machine

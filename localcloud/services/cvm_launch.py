@@ -79,7 +79,7 @@ def _prototype(cloud: Cloud, call: Call, order: Order) -> Instance:
     if not 0 <= bandwidth <= 200:
         raise ApiError("LimitExceeded.InstanceTypeBandwidth", f"The bandwidth must be 0 to 200 Mbps, not {bandwidth}.")
     vpc_id, subnet_id = _network(cloud, call, order.zone)
-    groups = params.get("SecurityGroupIds") or [default_security_group(cloud, call).group_id]
+    groups = params.get("SecurityGroupIds") or _default_groups(cloud, call)
     if len(groups) > 5:
         raise ApiError("LimitExceeded.AssociateUSGLimitExceeded", "A machine has at most 5 security groups.")
     for group_id in groups:
@@ -147,6 +147,8 @@ def _network(cloud: Cloud, call: Call, zone: str) -> tuple[str, str]:
     wanted = call.params.get("VirtualPrivateCloud") or {}
     vpc_id, subnet_id = wanted.get("VpcId", "DEFAULT"), wanted.get("SubnetId", "DEFAULT")
     if vpc_id == "DEFAULT" and subnet_id == "DEFAULT":
+        if call.params.get("DryRun"):
+            return "", ""  # a default network is made for a real launch only
         subnet = default_subnet(cloud, call, zone)
         return subnet.vpc_id, subnet.subnet_id
     check_id("VpcId", vpc_id, "vpc", "InvalidParameterValue.VpcIdMalformed")
@@ -165,6 +167,10 @@ def _network(cloud: Cloud, call: Call, zone: str) -> tuple[str, str]:
             f"The subnet {subnet_id} is in {found.zone}, the machine would be in {zone}.",
         )
     return vpc_id, subnet_id
+
+
+def _default_groups(cloud: Cloud, call: Call) -> list[str]:
+    return [] if call.params.get("DryRun") else [default_security_group(cloud, call).group_id]
 
 
 def _launch(cloud: Cloud, call: Call, order: Order, prototype: Instance, index: int) -> str:

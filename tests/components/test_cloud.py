@@ -191,3 +191,10 @@ def test_keys_come_from_the_config_then_the_environment_then_tcclis_profile(tmp_
 def test_the_region_is_guangzhou_where_nothing_is_said(tmp_path: Path) -> None:
     assert find_region({}, {"TENCENTCLOUD_SHARED_CREDENTIALS_DIR": str(tmp_path)}) == "ap-guangzhou"
     assert (TAG_LAUNCH, TAG_MACHINE, TAG_STACK) == ("chatglm-launch", "chatglm-machine", "chatglm-stack")
+
+
+def test_a_dry_run_makes_no_default_network(served: Served, cloud: Cloud) -> None:
+    from tests.localcloud.conftest import launch_request
+
+    cloud.dry_run(launch_request())
+    assert [list(table) for table in (served.server.cloud.db.vpcs, served.server.cloud.db.security_groups)] == [[], []]
