@@ -1,4 +1,4 @@
-"""Files between this machine and the operator's computer, in pieces: what the verbs `file`, `read` and `inflate` do.
+"""Files between this machine and the operator's computer, in pieces: the verbs `file`, `read`, `inflate`, `discard`.
 
 Only files below the project's folder are touched. Every function takes and returns JSON objects.
 """
@@ -73,7 +73,22 @@ def inflate(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": str(target), "bytes": size, "sha256": digest}
 
 
-VERBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"file": describe, "read": read, "inflate": inflate}
+def discard(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove a file (`path`) that was only there for a transfer: it would go into every image."""
+    path, root = _own(options), this_machine().root.resolve()
+    if path.parent not in (root / "inbox", root / "bundles"):
+        raise GuestError(f"{path} is not a file of a transfer.", "Only files of inbox and bundles are removed.")
+    existed = path.is_file()
+    path.unlink(missing_ok=True)
+    return {"path": str(path), "removed": existed}
+
+
+VERBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "file": describe,
+    "read": read,
+    "inflate": inflate,
+    "discard": discard,
+}
 
 
 def _own(options: Mapping[str, Any]) -> Path:

@@ -186,10 +186,14 @@ def fetch(
         ask["checkpoint"] = checkpoint
     packed = channel.ask("pack", ask, seconds=PACK_SECONDS)
     target = bundle_file(folder, run)
-    if target.is_file() and not data and not target.with_suffix(".data.zip").exists():
+    with_data = target.with_suffix(".data.zip")
+    if target.is_file() and not data and not with_data.exists():
         # Later bundles leave the data out; the one that has them stays beside, for a machine that lost everything.
-        target.replace(target.with_suffix(".data.zip"))
+        target.replace(with_data)
     fetch_file(channel, packed["path"], target, packed["bytes"], packed["sha256"], output)
+    if data:
+        with_data.unlink(missing_ok=True)
+    channel.ask("discard", {"path": packed["path"]})
     return {"run": run, "step": packed["step"], "bytes": packed["bytes"], "file": str(target)}
 
 
@@ -201,10 +205,13 @@ def push(channel: Channel, run: str, folder: Path, output: Output) -> dict[str, 
         raise OperateError(
             f"There is no fetched run {run} in {folder}.", f"It would be {target}; see --folder.", ExitCode.BAD_INPUT
         )
+    if any(one["run"] == run for one in channel.ask("runs")["runs"]):
+        files = files[-1:]  # a machine that has the run has its data
     answer: dict[str, Any] = {}
     for file in files:
         remote = send_file(channel, file, output)
         answer = channel.ask("unpack", {"path": remote, "sha256": dataset.file_sha256(file)}, seconds=PACK_SECONDS)
+        channel.ask("discard", {"path": remote})
     return answer
 
 

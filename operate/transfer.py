@@ -30,9 +30,10 @@ def send_dataset(channel: Channel, path: Path, output: Output) -> str:
         output.say(f"{path.name} is on the machine already.")
         return remote
     with tempfile.TemporaryDirectory(prefix="chatglm-") as folder:
-        packed = Path(folder) / f"{PureWindowsPath(remote).name}.gz"
+        packed = Path(folder) / "packed.gz"
         pack(path, packed)
-        arrived = _with_bar(output, f"Sending {path.name}", packed, channel)
+        name = f"{PureWindowsPath(remote).name}.gz"
+        arrived = _upload(channel, packed, name, f"Sending {path.name}", output)
     return str(channel.ask("inflate", {"path": arrived, "sha256": digest}, seconds=600)["path"])
 
 
@@ -42,10 +43,7 @@ def send_file(channel: Channel, path: Path, output: Output) -> str:
     remote = str(INBOX / remote_name(path, digest))
     if channel.ask("file", {"path": remote}, seconds=600)["sha256"] == digest:
         return remote
-    with tempfile.TemporaryDirectory(prefix="chatglm-") as folder:
-        named = Path(folder) / PureWindowsPath(remote).name
-        named.symlink_to(path.resolve())
-        return _with_bar(output, f"Sending {path.name}", named, channel)
+    return _upload(channel, path, PureWindowsPath(remote).name, f"Sending {path.name}", output)
 
 
 def fetch_file(channel: Channel, remote: str, target: Path, size: int, sha256: str, output: Output) -> None:
@@ -81,10 +79,10 @@ def pack(path: Path, target: Path) -> None:
         shutil.copyfileobj(source, out, _BLOCK)
 
 
-def _with_bar(output: Output, title: str, path: Path, channel: Channel) -> str:
+def _upload(channel: Channel, path: Path, name: str, title: str, output: Output) -> str:
     with _bar(output) as progress:
         task = progress.add_task(title, total=path.stat().st_size)
-        return channel.upload(path, path.name, lambda done: progress.update(task, completed=done))
+        return channel.upload(path, name, lambda done: progress.update(task, completed=done))
 
 
 def _bar(output: Output) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,8 +101,9 @@ def train(
     if check:
         return
     with session(stack, as_json) as here:
-        if resume is None and pre_seq_len is None:
-            options["pre_seq_len"] = here.stack.settings.pre_seq_len
+        if resume is None:
+            defaults = {"pre_seq_len": here.stack.settings.pre_seq_len}
+            request = replace(request, options={**defaults, **options})
         channel = here.channel()
         started = training.start(channel, request, here.output)
         run = str(started["run"])
