@@ -228,7 +228,7 @@ def _demo_words(status: Status) -> str:
 def training_words(training: Mapping[str, Any] | None) -> str:
     """A training in one line: step, loss, time left."""
     if not training:
-        return "none runs"
+        return "none"
     progress = training.get("progress") or training
     words = [str(training.get("run") or training.get("running") or "")]
     if progress.get("step") is not None:

@@ -10,6 +10,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from tools.pulumi_engine import EngineError, ensure_engine
 from tools.workspace import ROOT, local_environment
@@ -75,16 +76,18 @@ def update(state: str) -> None:
 
 
 def show_outputs() -> None:
+    """What a person needs: where the demo and the desktop are, and what running and parking cost."""
     outputs = json.loads(pulumi("stack", "output", "--stack", STACK, "--json", quiet=True))
+    told = Table.grid(padding=(0, 2))
     if "demoUrl" in outputs:
-        console.print(
-            f"\nDemo  演示:           {outputs['demoUrl']}  (user {outputs['demoUser']}; password: make password)"
-        )
-        console.print(f"Remote desktop 远程桌面: {outputs['rdpAddress']}  (Administrator)")
-        console.print(f"Price 价格:           {outputs['hourlyPrice']} CNY/h for machine and disk")
+        told.add_row("Demo 演示", f"{outputs['demoUrl']} (user {outputs['demoUser']}; make password)")
+        told.add_row("Remote desktop 远程桌面", f"{outputs['rdpAddress']} (Administrator)")
+        told.add_row("Price 价格", f"{outputs['hourlyPrice']} CNY/h, machine and disk")
     else:
-        console.print("\nParked 已停放: no machine, nothing is billed but the image.")
-    console.print(f"Parked 停放后:        at most {outputs['parkedMonthlyPrice']} CNY a month for the image")
+        told.add_row("Parked 已停放", "no machine; nothing is billed but the image")
+    told.add_row("Cost while parked 停放费用", f"at most {outputs['parkedMonthlyPrice']} CNY a month, for the image")
+    console.print()
+    console.print(told, soft_wrap=True)
 
 
 @app.command()
