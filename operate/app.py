@@ -19,7 +19,7 @@ from operate.failures import MEANINGS, ExitCode, OperateError
 from operate.logs import read_log, read_training_log
 from operate.remote import demo_url, write_rdp
 from operate.session import Session, session
-from operate.stacks import list_stacks
+from operate.stacks import list_stacks, read_secret
 from operate.tuning import tuning
 
 _EXIT_CODES = "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())
@@ -172,7 +172,7 @@ def open_demo(
     with session(stack, as_json) as here:
         url = demo_url(here.stack)
         user = here.stack.outputs.get("demoUser")
-        password = here.stack.outputs.get("demoPassword") if show_password else None
+        password = read_secret(here.stack, "demoPassword") if show_password else None
         opened = not as_json and webbrowser.open(url)
         here.output.show(
             {"url": url, "user": user, "opened": opened, **({"password": password} if show_password else {})},

@@ -1,6 +1,6 @@
 """One stack as Pulumi knows it: its configuration, its outputs, and the environment in which it lives.
 
-Secrets stay in memory: they come from `pulumi ... --show-secrets` through a pipe and are written nowhere.
+Secrets stay in memory: they come from `pulumi ... --show-secrets` through a pipe, and are written nowhere.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TIMEOUT_SECONDS = 60
 class Stack:
     """`id` is organization/project/stack, as tags name it; `config` has every value as the program reads it.
 
-    `encrypted` names the keys that the stack holds as secrets.
+    `encrypted` names the keys that the stack holds as secrets; secret outputs are left out.
     """
 
     name: str
@@ -104,9 +104,8 @@ def open_stack(name: str | None) -> Stack:
                 )
     with ThreadPoolExecutor(3) as pool:
         config = pool.submit(_read, project, environment, "config", "--json", "--show-secrets", "--stack", name)
-        outputs = pool.submit(
-            _read, project, environment, "stack", "output", "--json", "--show-secrets", "--stack", name
-        )
+        # Without the secret ones, whose decryption would take as long as all the rest.
+        outputs = pool.submit(_read, project, environment, "stack", "output", "--json", "--stack", name)
         organization = pool.submit(_organization, project, environment, name)
         entries = config.result()
         values = {key: _value(entry) for key, entry in entries.items()}
@@ -121,6 +120,14 @@ def open_stack(name: str | None) -> Stack:
             outputs.result(),
             environment,
         )
+
+
+def read_secret(stack: Stack, output: str) -> str:
+    """A secret output of the stack's last update. Raises OperateError."""
+    run = _run(stack.project, stack.environment, "stack", "output", output, "--show-secrets", "--stack", stack.name)
+    if run.returncode:
+        raise explain_engine(run.stderr)
+    return run.stdout.strip()
 
 
 def list_stacks(stack: Stack) -> set[str]:
@@ -176,6 +183,11 @@ def _organization(project: Path, environment: Mapping[str, str], name: str) -> s
         if backend.startswith("https://"):
             return str(answer.get("user") or "organization")
     return "organization"
+
+
+def _plain(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs that are no secrets."""
+    return {name: value for name, value in outputs.items() if value != "[secret]"}
 
 
 def _value(entry: Mapping[str, Any]) -> str:

@@ -162,7 +162,7 @@ def gather(stack: Stack, cloud: Cloud | None, connect: Callable[[], Channel]) ->
         machine=max(known, key=lambda one: one.created, default=None),
         image=newest(one for one in found_images if one.state in ("NORMAL", "CREATING")),
         guest=said,
-        outputs={key: value for key, value in stack.outputs.items() if "assword" not in key},
+        outputs=stack.outputs,
         unknown=unknown,
     )
 

@@ -20,7 +20,6 @@ from operate.stacks import Stack
 from tools.throwaway import MACHINE, PASSWORD, ReadyMachine, local_cloud, ready_machine
 from tools.workspace import ROOT
 
-DEMO_PASSWORD = "demo-passw0rd"
 REGION = "ap-guangzhou"
 
 
@@ -42,7 +41,6 @@ def stack(guest: ReadyMachine, monkeypatch: pytest.MonkeyPatch) -> Stack:
             "demoUrl": f"http://{guest.address}:7860",
             "rdpAddress": f"{guest.address}:3389",
             "demoUser": "chatglm",
-            "demoPassword": DEMO_PASSWORD,
         }
     )
 

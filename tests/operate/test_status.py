@@ -203,8 +203,9 @@ def test_open_goes_to_the_demo_and_keeps_the_password_to_itself(
     monkeypatch.setattr("webbrowser.open", lambda url: not opened.append(url))
     answer = chatglm(stack, "open")
     assert opened == [f"http://{stack.address}:7860"]
-    assert "demo-passw0rd" not in answer.output
-    assert told(chatglm(stack, "open", "--json", "--password").stdout)["password"] == "demo-passw0rd"
+    assert "the demoPassword" not in answer.output
+    monkeypatch.setattr("operate.app.read_secret", lambda _, name: f"the {name}")
+    assert told(chatglm(stack, "open", "--json", "--password").stdout)["password"] == "the demoPassword"
 
 
 def test_watch_ends_when_the_demo_answers(chatglm: Chatglm, stack: Stack) -> None:

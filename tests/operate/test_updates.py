@@ -66,6 +66,8 @@ def test_the_whole_life_by_command(run: Run, control: tuple[Control, int, Path])
     up = told(run("up", "--yes", "--json"))
     assert up["outputs"]["demoUrl"].startswith("http://127.")
     assert "demoPassword" not in up["outputs"]
+    password = told(run("open", "--password", "--json"))["password"]
+    assert (len(password), password == "[secret]") == (24, False)
     status = told(run("status", "--json"))
     assert (status["phase"], status["unknown"]) == ("ready", {})
     bill = told(run("cost", "--json"))
