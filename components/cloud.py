@@ -147,10 +147,12 @@ class Cloud:
             if not page or len(found) >= (answer.get("TotalCount") or 0):
                 return found
 
-    def instances(self, stack: str) -> tuple[Instance, ...]:
-        """The stack's machines, by tag, ending ones included."""
+    def instances(self, stack: str, known: str = "") -> tuple[Instance, ...]:
+        """The stack's machines, ending ones included: by tag, and the `known` one by its id, tagged or not."""
         filters = [{"Name": f"tag:{TAG_STACK}", "Values": [stack]}]
-        return tuple(map(_instance, self._pages("cvm", "DescribeInstances", "InstanceSet", Filters=filters)))
+        tagged = tuple(map(_instance, self._pages("cvm", "DescribeInstances", "InstanceSet", Filters=filters)))
+        untagged = self.instance(known) if known and all(machine.id != known for machine in tagged) else None
+        return (*tagged, untagged) if untagged else tagged
 
     def instance(self, instance_id: str) -> Instance | None:
         filters = [{"Name": "instance-id", "Values": [instance_id]}]

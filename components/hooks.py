@@ -56,7 +56,7 @@ def register_hooks(guards: Guards, plan: Plan) -> Hooks:
             raise RefusedError(plan.refusal)
 
     def refuse_second_machine(_: pulumi.ResourceHookArgs) -> None:
-        if living:
+        if living and living.state != "UNKNOWN":
             raise RefusedError(
                 f"{living.id} lives, so no other machine is launched in its place. To replace it, park and restore: "
                 "pulumi config set chatglm:state parked, pulumi up, and the same with running."

@@ -7,7 +7,7 @@ that order: to park is to leave the machine out and to declare an image of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 
@@ -124,10 +124,13 @@ def _living(prior: Prior, facts: Facts) -> Instance | None:
     if facts.instances is None:
         if not prior.machine_id:
             return None
-        return Instance(prior.machine_id, "UNKNOWN", prior.zone, "", "unknown", facts.now)
+        return Instance(prior.machine_id, "UNKNOWN", prior.zone, "", prior.launch or "unknown", facts.now)
     alive = [instance for instance in facts.instances if instance.alive]
     known = [instance for instance in alive if instance.id == prior.machine_id]
-    return max(known or alive, key=lambda instance: instance.created, default=None)
+    machine = max(known or alive, key=lambda instance: instance.created, default=None)
+    if machine and machine.launch == "unknown" and prior.launch and machine.id == prior.machine_id:
+        return replace(machine, launch=prior.launch)  # somebody took its tag away
+    return machine
 
 
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:

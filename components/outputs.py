@@ -42,8 +42,9 @@ def stack_outputs(
         "hourlyPrice": "unknown" if prices.hourly is None else f"{prices.hourly:.2f}",
         "parkedMonthlyPrice": "unknown" if prices.parked_monthly is None else f"{prices.parked_monthly:.2f}",
     }
-    if machine:
+    if machine and plan.machine:
         outputs |= {
+            "launch": plan.machine.launch,
             "machineId": machine.instance_id,
             "address": machine.address,
             "demoUrl": pulumi.Output.concat("http://", machine.address, f":{settings.demo_port}"),

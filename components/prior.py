@@ -10,7 +10,7 @@ import pulumi
 
 from components.firewall import Rule
 
-_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress")
+_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress", "launch")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Prior:
     captures: tuple[Taken, ...] = ()
     security_group_id: str = ""
     ingress: tuple[Rule, ...] = ()  # what the security group was given
+    launch: str = ""  # names the machine's resource, as its tag does
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Prior:
@@ -40,8 +41,10 @@ class Prior:
             captures=tuple(
                 Taken(int(row["generation"]), str(row["imageId"]), str(row["machineId"]))
                 for row in outputs.get("captures") or ()
+                if isinstance(row.get("imageId"), str)  # unknown where the update never came to make the image
             ),
             security_group_id=outputs.get("securityGroupId") or "",
+            launch=outputs.get("launch") or "",
             ingress=tuple(Rule(**row) for row in outputs.get("ingress") or ()),
         )
 

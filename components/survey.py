@@ -42,7 +42,7 @@ def survey(settings: Settings, prior: Prior, cloud: Cloud | None, stack_id: str,
     pattern = re.compile(settings.image_name, re.IGNORECASE)
     questions: dict[str, Callable[[], Any]] = {
         "disk price": lambda: cloud.disk_price(settings.system_disk_type, settings.system_disk_gb),
-        "machines": lambda: cloud.instances(stack_id),
+        "machines": lambda: cloud.instances(stack_id, prior.machine_id),
         "images": lambda: cloud.images(stack_id),
         "stock and prices": lambda: cloud.offers({*zones, zone} - {""}, settings.instance_charge_type),
     }
