@@ -14,6 +14,8 @@ from rich.console import Console, RenderableType
 
 from operate.failures import OperateError
 
+_PIPE_WIDTH = 200
+
 
 @dataclass(frozen=True)
 class Output:
@@ -37,6 +39,9 @@ class Output:
             self._out.print_json(json.dumps(document, ensure_ascii=False, default=_plain))
             return
         console = Console()
+        if not console.is_terminal:
+            # Nobody wraps what goes into a pipe, and cut names are worth nothing there.
+            console = Console(width=_PIPE_WIDTH)
         for renderable in renderables:
             console.print(renderable)
 

@@ -15,7 +15,7 @@ from guest.errors import GuestError
 from operate.channel import Channel, connect
 from operate.failures import ExitCode, OperateError, from_cloud, from_guest, parked
 from operate.output import Output
-from operate.stacks import Stack, activate, open_stack
+from operate.stacks import Stack, activate, demand_rehearsal, open_stack
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def session(stack: str | None, as_json: bool) -> Iterator[Session]:
     output = Output(as_json)
     with telling(output):
         opened = open_stack(stack)
+        demand_rehearsal(opened)
         activate(opened)
         yield Session(opened, output)
 

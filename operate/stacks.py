@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -150,6 +151,20 @@ def find_project(folder: Path) -> Path:
 def is_rehearsal(name: str) -> bool:
     """Whether this is the stack of `make up`, which lives on the local cloud."""
     return name == STACK and (LOCAL / "cloud" / "keys.json").is_file() and (LOCAL / "state").is_dir()
+
+
+def demand_rehearsal(stack: Stack) -> None:
+    """Raise OperateError where the rehearsal's local cloud does not run; other stacks need none."""
+    if not is_rehearsal(stack.name):
+        return
+    try:
+        socket.create_connection(("127.0.0.1", PORT), timeout=2).close()
+    except OSError:
+        raise OperateError(
+            f"The rehearsal's local cloud does not run (127.0.0.1:{PORT}).",
+            "Start it: make up.",
+            ExitCode.NO_CONNECTION,
+        ) from None
 
 
 def find_environment(name: str | None) -> dict[str, str]:

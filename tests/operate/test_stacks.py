@@ -66,6 +66,14 @@ def test_without_any_stack_the_rehearsal_is_recommended(
     assert "make up" in caught.value.hint
 
 
+def test_a_rehearsal_whose_cloud_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "is_rehearsal", lambda _: True)
+    monkeypatch.setattr(stacks, "PORT", 9)
+    with pytest.raises(OperateError, match="local cloud does not run") as caught:
+        stacks.demand_rehearsal(Stack("local", "organization/chatglm/local"))
+    assert caught.value.code is ExitCode.NO_CONNECTION
+
+
 def test_an_unknown_stack_is_one_plain_message(here: Workspace) -> None:
     with pytest.raises(OperateError, match="No stack named") as caught:
         open_stack("nowhere")
