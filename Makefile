@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up park restore destroy down password test test-sweep bench lint format
+.PHONY: help up park restore destroy down reset password test test-sweep bench lint format
 
 help: ## this list / 本列表
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,6 +25,9 @@ destroy: $(READY) ## destroy the stack; the newest image stays / 销毁整个栈
 
 down: $(READY) ## stop the local cloud / 关闭本地云
 	@$(RUN) -m tools.rehearsal down
+
+reset: down ## forget the whole rehearsal: stack, machines, bill / 清除全部演练数据
+	@rm -rf .local/cloud .local/state .local/pulumi .local/passphrase Pulumi.local.yaml
 
 password: $(READY) ## show the demo's password / 显示演示页密码
 	@$(RUN) -m tools.rehearsal password
