@@ -58,4 +58,6 @@ $(READY): requirements-dev.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@set -o pipefail; $(RUN) -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt | \
 	  awk '/^Collecting/ {n++; printf "\r\033[K  %d packages: %s", n, $$2; fflush()} /^Installing/ {printf "\r\033[K  installing\n"; fflush()}'
+	@printf '#!%s\nimport sys\n\nsys.path.insert(0, "%s")\nfrom operate.app import main\n\nmain()\n' \
+	  "$(CURDIR)/$(RUN)" "$(CURDIR)" > $(VENV)/bin/chatglm && chmod +x $(VENV)/bin/chatglm
 	@touch $(READY)
