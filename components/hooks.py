@@ -39,7 +39,8 @@ class Hooks:
 def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
     """Stop an update that would reinstall or reboot a living machine. The program ignores such changes already."""
     old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
-    changed = [name for name in DANGEROUS_INPUTS if old.get(name) != new.get(name)]
+    # An adopted machine's inputs lack what the API does not tell; the plug-in takes absent and false for the same.
+    changed = [name for name in DANGEROUS_INPUTS if (old.get(name) or None) != (new.get(name) or None)]
     if changed:
         reasons = "; ".join(f"{name}: {DANGEROUS_INPUTS[name]}" for name in changed)
         raise RefusedError(
@@ -64,6 +65,8 @@ def register_hooks(guards: Guards, plan: Plan) -> Hooks:
 
     # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
     async def end_machine(args: pulumi.ResourceHookArgs) -> None:
+        if living and plan.machine and args.id == living.id and args.name != plan.machine.name:
+            return  # only its record goes: the program declares the machine under another name
         await asyncio.to_thread(guards.end_machine, args.id)
 
     async def retire_capture(args: pulumi.ResourceHookArgs) -> None:

@@ -22,6 +22,9 @@ from components.settings import Settings
 #: may go on with that image. Twice the hour that the plug-in gives an image to become NORMAL.
 FRESH = timedelta(hours=2)
 
+#: Ends the name of the record of a machine that no complete update knew.
+ADOPTED = "-adopted"
+
 #: Zones that the type list names for GN7, per region (GPU computing types, product document 560, about 2022).
 GN7_ZONES = {
     "ap-guangzhou": (3, 4),
@@ -51,16 +54,20 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine to declare. `living` is set when it exists: then nothing of it may change."""
+    """The machine to declare. `living` is set when it exists: then nothing of it may change.
+
+    `record` names the resource; it is that of the launch, except for a machine that was adopted.
+    """
 
     launch: str
     zone: str
     image_id: str
+    record: str
     living: Instance | None = None
 
     @property
     def name(self) -> str:
-        return f"machine-{self.launch}"
+        return f"machine-{self.record}"
 
 
 @dataclass(frozen=True)
@@ -124,17 +131,28 @@ def _living(prior: Prior, facts: Facts) -> Instance | None:
     if facts.instances is None:
         if not prior.machine_id:
             return None
-        return Instance(prior.machine_id, "UNKNOWN", prior.zone, "", prior.launch or "unknown", facts.now)
+        return Instance(prior.machine_id, "UNKNOWN", prior.zone, "", prior.record or "unknown", facts.now)
     alive = [instance for instance in facts.instances if instance.alive]
     known = [instance for instance in alive if instance.id == prior.machine_id]
     machine = max(known or alive, key=lambda instance: instance.created, default=None)
-    if machine and machine.launch == "unknown" and prior.launch and machine.id == prior.machine_id:
-        return replace(machine, launch=prior.launch)  # somebody took its tag away
+    if machine and machine.launch == "unknown" and machine.id == prior.machine_id:
+        return replace(machine, launch=prior.record.removesuffix(ADOPTED))  # somebody took its tag away
     return machine
 
 
+def _record(machine: Instance, prior: Prior) -> str:
+    """What a living machine's resource is called after.
+
+    A machine that the last complete update did not know gets another name than its launch gave it: a record that
+    a failed launch left half-made would have the plug-in replace the machine. It is dropped, and the machine adopted.
+    """
+    if machine.id == prior.machine_id:
+        return prior.record or machine.launch
+    return machine.launch + ADOPTED
+
+
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
-    machine = Machine(living.launch, living.zone, living.image_id, living)
+    machine = Machine(living.launch, living.zone, living.image_id, _record(living, prior), living)
     captures, retired = _retention(settings, prior, facts)
     return Plan(
         Action.KEEP, living.zone, machine, captures, retired=retired, notes=drift_notes(settings, prior, facts, living)
@@ -208,7 +226,8 @@ def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan
     if prior.machine_id and facts.instances is not None:
         aged = f"its last image is {age(source, facts)} old" if source else "there is no image of it"
         notes.append(f"The machine {prior.machine_id} is gone (reclaimed or terminated); {aged}.")
-    machine = Machine(facts.now.strftime("%Y%m%d-%H%M%S"), zone, image_id)
+    launch = facts.now.strftime("%Y%m%d-%H%M%S")
+    machine = Machine(launch, zone, image_id, launch)
     restoring = source or (facts.images is None and (settings.restore_image_id or prior.captures))
     action = Action.RESTORE if restoring else Action.LAUNCH
     return Plan(

@@ -84,6 +84,8 @@ class Machine(pulumi.ComponentResource):
                 # Adopts a machine whose launch succeeded though its answer was lost; for one that the
                 # state holds already, the same id changes nothing.
                 import_=living.id if living and living.launch != "unknown" else None,
+                # The API tells the user data in a second form, which would stand in the state in the clear.
+                additional_secret_outputs=["password", "userData", "userDataRaw"],
                 # Any of these would reinstall, reboot or replace a machine that holds somebody's work.
                 ignore_changes=KEPT_WHILE_LIVING if living else None,
             ),

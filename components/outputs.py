@@ -44,7 +44,7 @@ def stack_outputs(
     }
     if machine and plan.machine:
         outputs |= {
-            "launch": plan.machine.launch,
+            "record": plan.machine.record,
             "machineId": machine.instance_id,
             "address": machine.address,
             "demoUrl": pulumi.Output.concat("http://", machine.address, f":{settings.demo_port}"),

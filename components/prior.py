@@ -10,7 +10,7 @@ import pulumi
 
 from components.firewall import Rule
 
-_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress", "launch")
+_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress", "record")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Prior:
     captures: tuple[Taken, ...] = ()
     security_group_id: str = ""
     ingress: tuple[Rule, ...] = ()  # what the security group was given
-    launch: str = ""  # names the machine's resource, as its tag does
+    record: str = ""  # names the machine's resource
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Prior:
@@ -44,7 +44,7 @@ class Prior:
                 if isinstance(row.get("imageId"), str)  # unknown where the update never came to make the image
             ),
             security_group_id=outputs.get("securityGroupId") or "",
-            launch=outputs.get("launch") or "",
+            record=outputs.get("record") or "",
             ingress=tuple(Rule(**row) for row in outputs.get("ingress") or ()),
         )
 

@@ -11,11 +11,12 @@ from components.facts import Instance
 from components.machine import KEPT_WHILE_LIVING, Machine, MachineArgs
 from components.network import Network, NetworkArgs
 
-NEW = lifecycle.Machine("20260102-120000", "ap-guangzhou-3", "img-public")
+NEW = lifecycle.Machine("20260102-120000", "ap-guangzhou-3", "img-public", "20260102-120000")
 LIVING = lifecycle.Machine(
     "20260102-120000",
     "ap-guangzhou-3",
     "img-public",
+    "20260102-120000",
     Instance("ins-1", "RUNNING", "ap-guangzhou-3", "img-public", "20260102-120000", datetime(2026, 1, 2, tzinfo=UTC)),
 )
 

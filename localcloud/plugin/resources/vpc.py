@@ -78,8 +78,9 @@ class Vpc(Resource):
             EnableMulticast=flag(new["isMulticast"]),
             DnsServers=_servers(new),
         )
-        if "assistantCidrs" in changed:
-            before, after = old.get("assistantCidrs") or [], new["assistantCidrs"] or []
+        before, after = old.get("assistantCidrs") or [], new["assistantCidrs"] or []
+        # A list that was never read counts as changed in the comparison, but here both sides are empty.
+        if "assistantCidrs" in changed and before != after:
             api.write(
                 "vpc",
                 "ModifyAssistantCidr",
