@@ -408,3 +408,35 @@ def test_the_newest_usable_image_is_retired_only_behind_a_newer_capture(
     assert kept[: keep - coming] == usable[: keep - coming]
     if made.action is Action.PARK and not coming:
         assert made.source in kept
+
+
+def test_a_machine_that_no_complete_update_knew_is_adopted_under_another_name_and_keeps_its_tag() -> None:
+    stray = plan(RUNNING, Prior(), facts(instances=(MACHINE,)), REGION).machine
+    assert stray is not None
+    assert (stray.name, stray.launch) == (f"machine-{MACHINE.launch}-adopted", MACHINE.launch)
+    later = plan(RUNNING, Prior("ins-1", ZONE, record=stray.record), facts(instances=(MACHINE,)), REGION).machine
+    assert later == stray, "the name stays from then on"
+
+
+def test_a_machine_without_its_launch_tag_keeps_its_record() -> None:
+    untagged = replace(MACHINE, launch="unknown")
+    prior = Prior("ins-1", ZONE, record=f"{MACHINE.launch}-adopted")
+    kept = plan(RUNNING, prior, facts(instances=(untagged,)), REGION).machine
+    assert kept is not None
+    assert (kept.record, kept.launch) == (prior.record, MACHINE.launch)
+
+
+def test_captures_of_which_an_update_never_learned_the_image_are_passed_over() -> None:
+    rows = [{"generation": 1, "machineId": "ins-0", "imageId": "img-old"}, {"generation": 2, "machineId": "ins-1"}]
+    assert Prior.from_outputs({"captures": rows}).captures == (HELD,)
+
+
+def test_stock_is_that_of_the_wanted_type() -> None:
+    offers = (Offer(ZONE, "GN7.5XLARGE80", True), Offer(ZONE, "GN7.2XLARGE32", False))
+    assert "No zone can launch" in plan(settings(zones=(ZONE,)), Prior(), facts(offers=offers), REGION).refusal
+
+
+def test_an_image_that_no_state_holds_is_retired_while_parked_and_only_then() -> None:
+    images = (OLDER, OLD)
+    assert plan(PARKED, Prior(), facts(images=images), REGION).retired == (OLDER,)
+    assert plan(RUNNING, Prior(), facts(images=images), REGION).retired == ()
