@@ -36,6 +36,10 @@ test: $(READY) ## all tests, the end-to-end ones included / 全部测试
 	@$(RUN) -m tools.pulumi_engine >/dev/null
 	@$(RUN) -m pytest -n 2
 
+test-sweep: $(READY) ## a fault at every API call of the stack's life (over an hour) / 逐个调用注入故障（一小时以上）
+	@$(RUN) -m tools.pulumi_engine >/dev/null
+	@$(RUN) -m tests.sweep
+
 lint: $(READY) ## ruff, mypy in strict mode, and the checks on the PowerShell / 代码检查
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
