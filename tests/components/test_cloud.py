@@ -25,6 +25,13 @@ def tags(**values: str) -> list[dict[str, object]]:
     return [{"ResourceType": kind, "Tags": rows}]
 
 
+def launch_running(served: Served) -> str:
+    """A machine that has come up."""
+    machine = served.launch()
+    served.control.advance(3600)
+    return machine
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     served = Served.start(tmp_path, speed=float("inf"))
@@ -43,6 +50,7 @@ def cloud(served: Served, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 def test_the_stacks_machines_are_found_by_tag(served: Served, cloud: Cloud) -> None:
     own = served.launch(TagSpecification=tags(chatglm_stack=STACK, chatglm_launch="20260102-120000"))
     served.launch(TagSpecification=tags(chatglm_stack="organization/chatglm/other"))
+    served.control.advance(3600)
     [machine] = cloud.instances(STACK)
     assert (machine.id, machine.state, machine.launch, machine.zone) == (own, "RUNNING", "20260102-120000", ZONE)
     assert cloud.instance(own) == machine
@@ -50,7 +58,7 @@ def test_the_stacks_machines_are_found_by_tag(served: Served, cloud: Cloud) -> N
 
 
 def test_captures_are_found_by_tag_and_by_name_where_they_never_got_their_tags(served: Served, cloud: Cloud) -> None:
-    machine = served.launch()
+    machine = launch_running(served)
     tagged = tags(chatglm_stack=STACK, chatglm_machine=machine, chatglm_generation="7")
     first = cloud.call("cvm", "CreateImage", InstanceId=machine, ImageName="any", TagSpecification=tagged)
     served.control.advance(3600)
@@ -114,7 +122,7 @@ def test_disks_tell_sizes_and_the_price_of_the_disk_itself(cloud: Cloud) -> None
 
 
 def test_an_image_goes_with_its_snapshots(served: Served, cloud: Cloud) -> None:
-    machine = served.launch()
+    machine = launch_running(served)
     cloud.call("cvm", "CreateImage", InstanceId=machine, ImageName=f"chatglm-dev-1-{machine}")
     served.control.advance(3600)
     [image] = cloud.images(STACK)
