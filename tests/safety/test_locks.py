@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pulumi
 import pytest
 
-from components.guards import RefusedError
-from components.hooks import DANGEROUS_INPUTS, refuse_dangerous_change
 from tests.safety.conftest import unchanged
 
 pytestmark = pytest.mark.e2e
-REINSTALLS = ("ResetInstance", "ResetInstancesPassword", "ResetInstancesType", "ResizeInstanceDisks", "RebootInstances")
 
 
 def machine_urn(world) -> str:
@@ -112,51 +108,25 @@ def test_a_machine_whose_tags_were_taken_away_is_still_the_stacks_own(before) ->
     assert len(world.normal_images()) == 1
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"chatglm:imageId": "img-9tzezztj"},
-        {"chatglm:hostname": "another"},
-        {"chatglm:instanceType": "GN7.5XLARGE80"},
-        {"chatglm:systemDiskGb": "100"},
-        {"chatglm:systemDiskType": "CLOUD_PREMIUM"},
-        {"chatglm:zones[0]": "ap-guangzhou-4"},
-        {"chatglm:chargeType": "hourly"},
-    ],
-    ids=lambda settings: next(iter(settings)),
-)
-def test_a_living_machine_keeps_what_a_change_would_wipe_stop_or_replace(before, settings: dict[str, str]) -> None:
+def test_a_living_machine_keeps_what_a_change_would_wipe_stop_or_replace(before) -> None:
     world = before("park")
     here, last = machines(world), max(call.seq for call in world.served.control.journal())
-    world.stack.set({"chatglm:state": "running", **settings})
+    world.stack.set(
+        {
+            "chatglm:state": "running",
+            "chatglm:imageId": "img-9tzezztj",
+            "chatglm:hostname": "another",
+            "chatglm:instanceType": "GN7.5XLARGE80",
+            "chatglm:systemDiskGb": "100",
+            "chatglm:systemDiskType": "CLOUD_PREMIUM",
+            "chatglm:zones[0]": "ap-guangzhou-4",
+            "chatglm:chargeType": "hourly",
+        }
+    )
+    world.stack.pulumi("config", "set", "--secret", "chatglm:adminPassword", stdin="Another-Pass-2022", check=True)
     kept = world.stack.up()
     assert kept.ok, kept.text
     assert machines(world) == here
     calls = {call.action for call in world.served.control.journal(last)}
+    assert calls, "the program looked at the cloud"
     assert not [action for action in calls if not action.startswith(("Describe", "Inquiry"))], calls
-
-
-def test_a_living_machine_keeps_its_password(before) -> None:
-    world = before("park")
-    here, last = machines(world), max(call.seq for call in world.served.control.journal())
-    world.stack.set({"chatglm:state": "running"})
-    world.stack.pulumi("config", "set", "--secret", "chatglm:adminPassword", stdin="Another-Pass-2022", check=True)
-    assert world.stack.up().ok
-    assert machines(world) == here
-    assert not {call.action for call in world.served.control.journal(last)} & set(REINSTALLS)
-
-
-@pytest.mark.parametrize("name", sorted(DANGEROUS_INPUTS))
-def test_should_the_program_ever_let_such_a_change_through_a_hook_refuses_it(name: str) -> None:
-    args = pulumi.ResourceHookArgs(
-        urn="urn", id="ins-1", name="machine", type="t", old_inputs={name: "old"}, new_inputs={name: "new"}
-    )
-    with pytest.raises(RefusedError, match=f"ins-1 stays as it is .*{name}: it would"):
-        refuse_dangerous_change(args)
-
-
-def test_other_changes_pass_the_hook() -> None:
-    args = pulumi.ResourceHookArgs(
-        urn="urn", id="ins-1", name="machine", type="t", old_inputs={"tags": {}}, new_inputs={"tags": {"a": "b"}}
-    )
-    refuse_dangerous_change(args)
