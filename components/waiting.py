@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the machine; a rehearsal, whose time runs faster, looks more often.
 POLL_VARIABLE = "CHATGLM_POLL_SECONDS"
-_SLEEPS_A_LOOK = 6
+_POLLS_A_LOOK = 6
 
 
 class NotReadyError(pulumi.RunError):
@@ -30,20 +30,15 @@ class NotReadyError(pulumi.RunError):
 
 
 def watchful_sleep(
-    cloud: Cloud, instance_id: str, sleep: Callable[[float], None] = time.sleep
+    cloud: Cloud, instance_id: str, every: float, sleep: Callable[[float], None] = time.sleep
 ) -> Callable[[float], None]:
-    """A sleep that looks now and then whether the machine is still there: a reclaimed one never answers.
+    """A sleep that looks every so many seconds whether the machine is still there: a reclaimed one never answers.
 
     Raises NotReadyError when it is gone.
     """
-    slept = 0
+    unwatched = 0.0
 
-    def watch(seconds: float) -> None:
-        nonlocal slept
-        sleep(seconds)
-        slept += 1
-        if slept % _SLEEPS_A_LOOK:
-            return
+    def look() -> None:
         try:
             found = cloud.instance(instance_id)
         except CloudError:
@@ -53,6 +48,16 @@ def watchful_sleep(
                 f"{instance_id} was reclaimed or terminated before it was ready. "
                 "Run pulumi up again: it launches another."
             )
+
+    def watch(seconds: float) -> None:
+        nonlocal unwatched
+        while seconds > 0:
+            part = min(seconds, every - unwatched)
+            sleep(part)
+            seconds, unwatched = seconds - part, unwatched + part
+            if unwatched >= every:
+                unwatched = 0.0
+                look()
 
     return watch
 
@@ -95,7 +100,7 @@ def wait_until_ready(
                 certificates=CertificateFile(KNOWN_CERTIFICATES),
                 progress=show,
                 patience=Patience(poll=poll),
-                sleep=watchful_sleep(cloud, instance_id) if cloud else time.sleep,
+                sleep=watchful_sleep(cloud, instance_id, _POLLS_A_LOOK * poll) if cloud else time.sleep,
             )
         except BootstrapFailedError as error:
             tail = f"\nThe end of its log:\n{error.log_tail}" if error.log_tail else ""
