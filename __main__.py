@@ -35,7 +35,8 @@ async def main() -> pulumi.Inputs:
     for line in announcement.announce(plan, settings, facts, region, context.stack):
         pulumi.log.info(line)
 
-    guards = Guards(context.cloud, context.stack_id, settings, [capture.generation for capture in plan.captures])
+    declared = [capture.generation for capture in plan.captures]
+    guards = Guards(context.cloud, context.stack_id, settings, declared, prior.outdated)
     hooks = register_hooks(guards, plan)
     network = Network("network", NetworkArgs(plan.zone, settings, hooks))
     captures = [

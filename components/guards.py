@@ -50,6 +50,7 @@ class Guards:
     stack_id: str
     settings: Settings
     declared: Sequence[int] = ()  # generations that the program declares: these end only with the stack
+    outdated: Sequence[str] = ()  # images that are no proof, since their machine went on running
     poll_seconds: float = 2.0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     log: Callable[[str], None] = pulumi.log.info
@@ -77,7 +78,8 @@ class Guards:
     def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
         def find_proof() -> Image | None:
             facts = Facts(now=self.now())
-            own = [image for image in cloud.images(self.stack_id) if image.machine_id == machine.id]
+            images = cloud.images(self.stack_id)
+            own = [i for i in images if i.machine_id == machine.id and i.id not in self.outdated]
             proof = newest(image for image in own if proves(image, machine, facts))
             if proof is None and not any(image.state == "CREATING" for image in own):
                 raise RefusedError(

@@ -89,7 +89,8 @@ class Plan:
 
     `refusal` is what makes the update impossible; it is raised where a resource would be created, so that a
     `destroy`, which creates nothing, is never in its way. `leaving` is the machine that a park ends, `source` the
-    image that a restore starts from, `retired` the images that the update deletes with their snapshots.
+    image that a restore starts from, `retired` the images that the update deletes with their snapshots, `outdated`
+    the ids of images whose machine went on running: they are no proof of its last state, however young.
     """
 
     action: Action
@@ -99,6 +100,7 @@ class Plan:
     leaving: Instance | None = None
     source: Image | None = None
     retired: tuple[Image, ...] = ()
+    outdated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refusal: str = ""
 
@@ -154,14 +156,16 @@ def _record(machine: Instance, prior: Prior) -> str:
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     machine = Machine(living.launch, living.zone, living.image_id, _record(living, prior), living)
     captures, retired = _retention(settings, prior, facts)
-    return Plan(
-        Action.KEEP, living.zone, machine, captures, retired=retired, notes=drift_notes(settings, prior, facts, living)
-    )
+    # Whoever says `running` after a park that failed goes on working: the image that it left is outdated.
+    outdated = tuple(image.id for image in facts.images or () if image.machine_id == living.id)
+    notes = drift_notes(settings, prior, facts, living)
+    return Plan(Action.KEEP, living.zone, machine, captures, retired=retired, outdated=outdated, notes=notes)
 
 
 def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     images = facts.images or ()
-    made = newest(image for image in images if proves(image, living, facts) or is_making(image, living))
+    current = [image for image in images if image.id not in prior.outdated]
+    made = newest(image for image in current if proves(image, living, facts) or is_making(image, living))
     captures, retired = _retention(settings, prior, facts, coming=0 if made and made.usable else 1, parking=True)
     notes = drift_notes(settings, prior, facts, living)
     if made:

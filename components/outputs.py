@@ -42,6 +42,8 @@ def stack_outputs(
         "hourlyPrice": "unknown" if prices.hourly is None else f"{prices.hourly:.2f}",
         "parkedMonthlyPrice": "unknown" if prices.parked_monthly is None else f"{prices.parked_monthly:.2f}",
     }
+    if plan.outdated:
+        outputs["outdatedImages"] = list(plan.outdated)
     if machine and plan.machine:
         outputs |= {
             "record": plan.machine.record,

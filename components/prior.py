@@ -10,7 +10,7 @@ import pulumi
 
 from components.firewall import Rule
 
-_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress", "record")
+_KEYS = ("machineId", "zone", "captures", "securityGroupId", "ingress", "record", "outdatedImages")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Prior:
     security_group_id: str = ""
     ingress: tuple[Rule, ...] = ()  # what the security group was given
     record: str = ""  # names the machine's resource
+    outdated: tuple[str, ...] = ()  # images whose machine went on running
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Prior:
@@ -45,6 +46,7 @@ class Prior:
             ),
             security_group_id=outputs.get("securityGroupId") or "",
             record=outputs.get("record") or "",
+            outdated=tuple(outputs.get("outdatedImages") or ()),
             ingress=tuple(Rule(**row) for row in outputs.get("ingress") or ()),
         )
 

@@ -132,6 +132,15 @@ CASES = [
         retired=("img-fresh",),
     ),
     Case(
+        "an image made before the machine went on running is not its last state, however young",
+        PARKED,
+        Prior("ins-1", ZONE, outdated=("img-fresh",)),
+        facts(instances=(MACHINE,), images=(FRESH,)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+        retired=("img-fresh",),
+    ),
+    Case(
         "a failed image does not count",
         PARKED,
         Prior("ins-1", ZONE),
@@ -361,6 +370,12 @@ def test_the_next_zone_with_stock_is_used_and_the_one_passed_over_is_named() -> 
     made = plan(RUNNING, Prior(), facts(offers=offers), REGION)
     assert made.zone == OTHER_ZONE
     assert "ap-guangzhou-3: no stock" in " ".join(made.notes)
+
+
+def test_going_on_after_a_failed_park_outdates_the_image_that_it_left() -> None:
+    assert plan(RUNNING, Prior("ins-1", ZONE), facts(instances=(MACHINE,), images=(OLD, FRESH)), REGION).outdated == (
+        "img-fresh",
+    )
 
 
 def test_all_sold_out_is_refused_and_names_what_is_in_stock() -> None:

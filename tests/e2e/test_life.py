@@ -74,6 +74,21 @@ def test_a_refused_capture_leaves_the_machine_and_the_next_up_parks(cloud, stack
     assert cloud.billed() == ["snapshot"]
 
 
+def test_who_goes_on_working_after_a_failed_park_does_not_get_the_older_image_back(cloud, stack) -> None:
+    assert stack.up("running").ok
+    cloud.control.fault("TerminateInstances", "error", code="UnsupportedOperation.InstancesProtected", times=-1)
+    failed = stack.up("parked")
+    assert not failed.ok
+    [stale] = cloud.control.images()
+    cloud.control.clear_faults()
+    assert stack.up("running").ok
+    parked = stack.up("parked")
+    assert parked.ok, parked.text
+    [image] = cloud.control.images()
+    assert image.id != stale.id
+    assert cloud.billed() == ["snapshot"]
+
+
 def test_reclaimed_while_running_comes_back_from_the_last_image(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok
