@@ -38,7 +38,7 @@ def test_it_sleeps_as_long_as_it_is_told_and_looks_now_and_then() -> None:
 def test_a_machine_that_is_gone_ends_the_waiting_in_the_midst_of_a_long_sleep(gone: Any) -> None:
     slept = list[float]()
     sleep = watchful_sleep(Cloud(MACHINE, gone), "ins-1", 30, slept.append)  # type: ignore[arg-type]
-    with pytest.raises(NotReadyError, match="ins-1 was reclaimed or terminated before it was ready. Run pulumi up"):
+    with pytest.raises(NotReadyError, match="ins-1 was reclaimed or terminated before it was ready"):
         sleep(600)
     assert sum(slept) == 60
 
