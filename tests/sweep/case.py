@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tests.sweep.faults import KINDS, Case, Ending, Kind
 from tests.sweep.transitions import SWEPT, Transition, Work, orphans, shortfall
@@ -69,9 +72,12 @@ def _live(case: Case, transition: Transition, kind: Kind, world: World) -> Outco
 
 def _run_with_fault(world: World, transition: Transition, kind: Kind) -> str:
     process = world.stack.start(transition.command, _IMPATIENT if kind.ending is Ending.PATIENT else None)
-    if kind.ending is Ending.KILLED:
+    if kind.seconds:
         faults = world.server.cloud.db.faults
         met = wait_until(lambda: len(faults) == 0 or process.poll() is not None, _ENDS_WITHIN_SECONDS)
+    if kind.ending is Ending.PLUGIN_KILLED:
+        _kill_plugin(process.pid)
+    if kind.ending is Ending.KILLED:
         kill(process)
         # The call that was under way ends in the cloud though nobody hears of it.
         wait_until(lambda: False, kind.seconds + 0.1)
@@ -86,6 +92,16 @@ def _run_with_fault(world: World, transition: Transition, kind: Kind) -> str:
             return f"{text}{attempt}"
     kill(process)
     return "(did not end, killed)\n"
+
+
+def _kill_plugin(engine: int) -> None:
+    """SIGKILL to the plug-in, the official one or the stand-in, by whichever name it runs."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(engine).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                command = " ".join(process.cmdline())
+                if "localcloud.plugin" in command or "pulumi-resource-tencentcloud" in command:
+                    process.kill()
 
 
 def _recover(world: World, transition: Transition) -> tuple[str, str]:

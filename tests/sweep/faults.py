@@ -15,6 +15,7 @@ class Ending(Enum):
 
     LEFT = "left to itself"
     KILLED = "killed, with program and plug-in, while the call is under way"
+    PLUGIN_KILLED = "its plug-in alone killed, while the call is under way"
     PATIENT = "interrupted as by Ctrl-C when it does not end by itself"
 
 
@@ -32,7 +33,7 @@ class Kind:
 
     @property
     def seconds(self) -> float:
-        return _SECONDS_TO_KILL if self.ending is Ending.KILLED else 0.0
+        return _SECONDS_TO_KILL if self.ending in (Ending.KILLED, Ending.PLUGIN_KILLED) else 0.0
 
     def applies_to(self, action: str) -> bool:
         if self.writes_only and action.startswith(READS):
@@ -82,6 +83,7 @@ KINDS = (
     Kind("lost-answer", "lost_answer"),
     Kind("killed-before", "cut_before", Ending.KILLED),
     Kind("killed-after", "slow", Ending.KILLED, writes_only=True),
+    Kind("plugin-killed", "slow", Ending.PLUGIN_KILLED, writes_only=True),
 )
 
 
