@@ -173,7 +173,18 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
     else:
         known = [image.generation for image in images] + [taken.generation for taken in prior.captures]
         captures = (*captures, Capture(max(known, default=0) + 1, living.id))
-    return Plan(Action.PARK, living.zone, None, captures, leaving=living, source=made, retired=retired, notes=notes)
+    return Plan(
+        Action.PARK,
+        living.zone,
+        None,
+        captures,
+        leaving=living,
+        source=made,
+        retired=retired,
+        # Said again, for an update that ends without the capture (`--target`): the next one must not take them either.
+        outdated=tuple(image.id for image in images if image.id in prior.outdated),
+        notes=notes,
+    )
 
 
 def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:

@@ -455,3 +455,11 @@ def test_an_image_that_no_state_holds_is_retired_while_parked_and_only_then() ->
     images = (OLDER, OLD)
     assert plan(PARKED, Prior(), facts(images=images), REGION).retired == (OLDER,)
     assert plan(RUNNING, Prior(), facts(images=images), REGION).retired == ()
+
+
+def test_an_outdated_image_stays_no_proof_through_a_park_that_may_fail() -> None:
+    parking = plan(
+        PARKED, Prior("ins-1", ZONE, outdated=("img-fresh",)), facts(instances=(MACHINE,), images=(FRESH,)), REGION
+    )
+    assert parking.new_capture is not None
+    assert parking.outdated == ("img-fresh",)
