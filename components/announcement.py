@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from components.facts import Facts
-from components.lifecycle import Action, Plan, age
-from components.names import image_name
+from components.lifecycle import Action, Plan, aged
 from components.settings import Settings
+from tencent.facts import Facts
+from tencent.names import image_name
+from words import phrase
 
 _CENT = Decimal("0.01")
 
@@ -55,7 +56,11 @@ def announce(plan: Plan, settings: Settings, facts: Facts, region: str, stack: s
         _cost_line(plan, cost(plan, settings, facts, region)),
         *plan.notes,
         *unknown_lines(facts),
-        *(["chatglm:discard is true: a machine may be terminated without an image of it."] if settings.discard else []),
+        *(
+            [phrase("chatglm:discard is true: a machine may be terminated without an image of it.")]
+            if settings.discard
+            else []
+        ),
     ]
 
 
@@ -64,29 +69,78 @@ def _deeds(plan: Plan, settings: Settings, facts: Facts, stack: str) -> list[str
     match plan.action:
         case Action.LAUNCH:
             lines.append(
-                f"Launch: a new {settings.instance_type} ({settings.charge_type}) in {plan.zone} "
-                f"from the Windows image {_image(plan)}; everything is installed from the start."
+                phrase(
+                    "Launch: a new {instance_type} ({charge_type}) in {zone} from the Windows image "
+                    "{image}; everything is installed from the start.",
+                    instance_type=settings.instance_type,
+                    charge_type=settings.charge_type,
+                    zone=plan.zone,
+                    image=_image(plan),
+                )
             )
         case Action.RESTORE if plan.source:
             lines.append(
-                f"Restore: a new {settings.instance_type} ({settings.charge_type}) in {plan.zone} from the image "
-                f"{plan.source.name} ({plan.source.id}), {age(plan.source, facts)} old."
+                phrase(
+                    "Restore: a new {instance_type} ({charge_type}) in {zone} from the image {image} "
+                    "({image_id}), {aged}.",
+                    instance_type=settings.instance_type,
+                    charge_type=settings.charge_type,
+                    zone=plan.zone,
+                    image=plan.source.name,
+                    image_id=plan.source.id,
+                    aged=aged(plan.source, facts),
+                )
             )
         case Action.RESTORE:
-            lines.append(f"Restore: a new {settings.instance_type} in {plan.zone} from the image {_image(plan)}.")
+            lines.append(
+                phrase(
+                    "Restore: a new {instance_type} in {zone} from the image {image}.",
+                    instance_type=settings.instance_type,
+                    zone=plan.zone,
+                    image=_image(plan),
+                )
+            )
         case Action.KEEP if plan.machine and plan.machine.living:
-            lines.append(f"Keep: the machine {plan.machine.living.id} in {plan.zone} goes on running.")
+            lines.append(
+                phrase(
+                    "Keep: the machine {machine_id} in {zone} goes on running.",
+                    machine_id=plan.machine.living.id,
+                    zone=plan.zone,
+                )
+            )
         case Action.PARK if plan.leaving:
             if capture := plan.new_capture:
                 name = image_name(stack, capture.generation, capture.machine_id)
-                lines.append(f"Park: {plan.leaving.id} is switched off and captured as the image {name}.")
-            lines.append(f"Only when its image is NORMAL, {plan.leaving.id} is terminated, with its disk.")
+                lines.append(
+                    phrase(
+                        "Park: {machine_id} is switched off and captured as the image {name}.",
+                        machine_id=plan.leaving.id,
+                        name=name,
+                    )
+                )
+            lines.append(
+                phrase(
+                    "Only when its image is NORMAL, {machine_id} is terminated, with its disk.",
+                    machine_id=plan.leaving.id,
+                )
+            )
         case Action.STAY_PARKED if plan.source:
             lines.append(
-                f"Parked: the image {plan.source.name} ({plan.source.id}), {age(plan.source, facts)} old, stays."
+                phrase(
+                    "Parked: the image {image} ({image_id}), {aged}, stays.",
+                    image=plan.source.name,
+                    image_id=plan.source.id,
+                    aged=aged(plan.source, facts),
+                )
             )
     lines += [
-        f"Then the image {i.name} ({i.id}), {age(i, facts)} old, is deleted with its snapshots." for i in plan.retired
+        phrase(
+            "Then the image {image} ({image_id}), {aged}, is deleted with its snapshots.",
+            image=image.name,
+            image_id=image.id,
+            aged=aged(image, facts),
+        )
+        for image in plan.retired
     ]
     return lines
 
@@ -96,26 +150,34 @@ def unknown_lines(facts: Facts) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for what, why in facts.unknown.items():
         reasons.setdefault(why, []).append(what)
-    return [f"Could not look up {', '.join(what)}. {why}" for why, what in reasons.items()]
+    return [
+        phrase("Could not look up {what}. {why}", what=phrase(", ").join(map(phrase, what)), why=why)
+        for why, what in reasons.items()
+    ]
 
 
 def _image(plan: Plan) -> str:
-    return (plan.machine.image_id if plan.machine else "") or "unknown"
+    return (plan.machine.image_id if plan.machine else "") or phrase("unknown")
 
 
 def _cost_line(plan: Plan, cost: Cost) -> str:
-    running = f"{cost.hourly.quantize(_CENT)} CNY/h" if cost.hourly is not None else "unknown"
-    nothing = "0.00 CNY/h"
+    running = (
+        phrase("{price} CNY/h", price=cost.hourly.quantize(_CENT)) if cost.hourly is not None else phrase("unknown")
+    )
+    nothing = phrase("0.00 CNY/h")
     now = running if plan.action in (Action.KEEP, Action.PARK) else nothing
     after = running if plan.action in (Action.KEEP, Action.LAUNCH, Action.RESTORE) else nothing
-    line = f"Price of machine and disk: now {now}, after {after}; traffic comes on top."
+    line = phrase("Price of machine and disk: now {now}, after {after}; traffic comes on top.", now=now, after=after)
     if plan.action in (Action.PARK, Action.STAY_PARKED):
-        line += f" The image costs {parked_words(cost)}."
+        line += phrase(" The image costs {cost}.", cost=parked_words(cost))
     return line
 
 
 def parked_words(cost: Cost) -> str:
     """What parking costs a month, as far as it can be known."""
     if cost.parked_monthly is None:
-        return "an unknown amount a month (no snapshot price is known for this region)"
-    return f"at most {cost.parked_monthly.quantize(_CENT)} CNY a month (list price of 2022-23, for a full disk)"
+        return phrase("an unknown amount a month (no snapshot price is known for this region)")
+    return phrase(
+        "at most {price} CNY a month (list price of 2022-23, for a full disk)",
+        price=cost.parked_monthly.quantize(_CENT),
+    )

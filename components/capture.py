@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from tencentcloud_iac_pulumi import image
 
 from components import lifecycle
-from components.names import image_name
+from tencent.names import image_name
 
 
 @dataclass(frozen=True)
 class CaptureArgs:
-    plan: lifecycle.Capture
+    plan: lifecycle.CapturePlan
     tags: Mapping[str, str]
     hooks: pulumi.ResourceHookBinding
+    after: Sequence[pulumi.Resource] = ()  # what stays in the state for as long as this does
 
 
 class Capture(pulumi.ComponentResource):
     """One image, one generation. The number in the name is what makes the next park a new image."""
 
+    image: pulumi.Resource
     image_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: CaptureArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -42,9 +44,10 @@ class Capture(pulumi.ComponentResource):
                 # The plug-in's own deletion would leave the snapshots; the hook retires image and snapshots.
                 retain_on_delete=True,
                 hooks=args.hooks,
+                depends_on=list(args.after),
                 # A taken image stays as it is. Its machine is gone, and a changed instanceId would replace it.
                 ignore_changes=["instanceId", "imageName", "imageDescription", "tags"] if taken else None,
             ),
         )
-        self.image_id = made.id
+        self.image, self.image_id = made, made.id
         self.register_outputs({"imageId": self.image_id})

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.cloud import Access, Cloud, find_region
-from components.names import find_commit
-from components.rules import MY_PUBLIC_IP
-from components.settings import Settings, load_settings
+from components.settings import Settings, leaving_notes, load_settings
+from guest.unattended.settings import manifest_row
+from tencent.access import Access, AccessError, find_region
+from tencent.cloud import Cloud
+from tencent.firewall import MY_PUBLIC_IP
+from tencent.names import find_commit
+from words import phrase
 
 if TYPE_CHECKING:
     from components.bootstrap.render import Rendered
@@ -24,22 +28,34 @@ class Context:
     stack: str
     stack_id: str
     region: str
-    commit: str
     cloud: Cloud | None
+
+    @cached_property
+    def commit(self) -> str:
+        """The program's commit, for the tags of an image; git is asked only where one is declared."""
+        return find_commit()
+
+
+class LoginError(pulumi.RunError):
+    """The way to log in cannot be used, by both halves of an update or by either."""
 
 
 def read_context() -> Context:
-    """Read the stack's configuration. Raises SettingsError with every mistake, before any call."""
+    """Read the stack's configuration. Raises SettingsError with every mistake, or LoginError, before any call."""
     config = pulumi.runtime.get_config_env()
     settings = load_settings(config, pulumi.runtime.get_config_secret_keys_env())
-    access = Access.find(config)
+    for line in leaving_notes(config):
+        pulumi.log.warn(line)
+    try:
+        access = Access.find(config)
+    except AccessError as error:
+        raise LoginError(phrase("Nothing was changed and no cloud call was made.\n{error}", error=error)) from None
     stack = pulumi.get_stack()
     return Context(
         settings=settings,
         stack=stack,
         stack_id=f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}",
-        region=find_region(config),
-        commit=find_commit(),
+        region=access.region if access else find_region(config),
         cloud=Cloud(access) if access else None,
     )
 
@@ -55,10 +71,11 @@ def render_bootstrap(context: Context) -> Rendered:
     return render(
         BootstrapInputs(
             settings=settings,
-            demo_port=settings.demo_port,
-            demo_user=settings.demo_user,
             demo_password=settings.login_password(context.stack),
             operator_cidrs=cidrs,
             login_salt=context.stack_id,
+            region=context.region,
+            api_key=settings.chosen_api_key(context.stack),
+            guard=manifest_row(settings.cam_role, settings.guard_rules),
         )
     )

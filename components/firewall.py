@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from components.rules import MY_PUBLIC_IP, RDP_PORT, WINRM_PORT
+from components.rules import RDP_PORT, WINRM_PORT
 from components.settings import Settings
+from tencent.facts import Instance
+from tencent.firewall import MY_PUBLIC_IP, Rule
+from words import phrase
+
+_AS_OF = ", as of "
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule for what comes in, in Tencent's terms: ACCEPT or DROP, a network, a protocol, a port or `ALL`."""
+def operator_rules(settings: Settings, as_of: str = "") -> list[Rule]:
+    """Who may come in, in the order in which Tencent tries the rules. What no rule names is denied.
 
-    action: str
-    cidr: str
-    protocol: str
-    port: str
-    description: str = ""
-
-    @property
-    def meaning(self) -> tuple[str, str, str, str]:
-        """What the rule does, whichever way it is written."""
-        cidr = self.cidr
-        if cidr != MY_PUBLIC_IP:
-            try:
-                cidr = str(ipaddress.ip_network(cidr, strict=False))
-            except ValueError:
-                cidr = cidr.lower()
-        return self.action.upper(), cidr, self.protocol.upper(), self.port.upper()
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.protocol} {self.port} from {self.cidr or 'another source'}"
-
-
-def operator_rules(settings: Settings) -> list[Rule]:
-    """Who may come in, in the order in which Tencent tries the rules. What no rule names is denied."""
+    `as_of` says when the caller's own address was sent last. It makes the rules differ, so that they are sent again:
+    Tencent stores the address that MY_PUBLIC_IP stood for at that time, and nobody can tell whether it still does.
+    """
     ports = {"remote desktop": RDP_PORT, "WinRM over HTTPS": WINRM_PORT, "web demo": settings.demo_port}
     return [
-        Rule("ACCEPT", cidr, "TCP", str(port), f"{use} for the operator")
+        Rule("ACCEPT", cidr, "TCP", str(port), f"{use} for the operator{_stamp(cidr, as_of)}")
         for use, port in ports.items()
         for cidr in settings.operator_cidrs
     ]
+
+
+def address_notes(settings: Settings, living: Instance | None) -> tuple[str, ...]:
+    """What an update does for a machine that is open to whoever runs the update."""
+    if living is None or MY_PUBLIC_IP not in settings.operator_cidrs:
+        return ()
+    return (
+        phrase("MY_PUBLIC_IP is sent anew by each pulumi up: the firewall then admits the address that it comes from."),
+    )
+
+
+def sent_as_of(rules: Iterable[Rule]) -> str:
+    """When the caller's own address was sent in these rules; empty where it was not, or by an earlier version."""
+    stamps = (rule.description.partition(_AS_OF)[2] for rule in rules if _is_word(rule))
+    return next((stamp for stamp in stamps if stamp), "")
+
+
+def as_stored(rules: Iterable[Rule], found: Sequence[Rule]) -> list[Rule]:
+    """The rules as they lie in the group: with the address that Tencent has taken MY_PUBLIC_IP for.
+
+    For previews, where nothing is sent: the word itself would differ from what a refresh has read, each time.
+    """
+    return [
+        next((other for other in found if _is_same(rule, other)), rule) if _is_word(rule) else rule for rule in rules
+    ]
+
+
+def _is_word(rule: Rule) -> bool:
+    return rule.cidr == MY_PUBLIC_IP
+
+
+def _stamp(cidr: str, as_of: str) -> str:
+    return f"{_AS_OF}{as_of}" if as_of and cidr == MY_PUBLIC_IP else ""
 
 
 def find_drift(last: Iterable[Rule], found: Iterable[Rule]) -> tuple[list[Rule], list[Rule]]:
@@ -63,7 +78,7 @@ def find_drift(last: Iterable[Rule], found: Iterable[Rule]) -> tuple[list[Rule],
 
 
 def _is_same(own: Rule, found: Rule) -> bool:
-    if own.cidr != MY_PUBLIC_IP or found.cidr == MY_PUBLIC_IP:
+    if not _is_word(own) or _is_word(found):
         return own.meaning == found.meaning
     _, cidr, *_ = found.meaning
     alike = own.meaning[0] == found.meaning[0] and own.meaning[2:] == found.meaning[2:]

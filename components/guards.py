@@ -17,17 +17,25 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
-from components.cloud import Cloud
-from components.cloud_errors import CloudError
-from components.facts import Facts, Image, Instance
-from components.lifecycle import newest, proves
+from components.claim import demand_own_machine, own_images
+from components.lifecycle import made_of_itself, newest, proves
 from components.settings import Settings
+from tencent.cloud import Cloud
+from tencent.errors import CloudError
+from tencent.facts import TAG_OWNER, TAG_STACK, Facts, Image, Instance
+from tencent.own_park import await_own_park
+from tencent.ownership import RELEASED, Bond, Owner, machine_bond
+from tencent.pace import poll_seconds
+from tencent.power import Power, PowerError
+from words import later, phrase
 
 #: An image may take an hour (the plug-in's own limit); a termination a quarter of one.
 _IMAGE_PATIENCE = timedelta(minutes=75)
 _TERMINATION_PATIENCE = timedelta(minutes=15)
 #: How long the cloud may go on showing what it just called unknown.
 _VANISHING_PATIENCE = timedelta(minutes=1)
+
+_AGAIN = later("The next pulumi up tries again.")
 
 #: What the cloud calls a thing that does not exist.
 _UNKNOWN = (
@@ -47,18 +55,26 @@ class Guards:
     """What the hooks need to know. `cloud` is None where no keys were found."""
 
     cloud: Cloud | None
-    stack_id: str
+    owner: Owner
     settings: Settings
     declared: Sequence[int] = ()  # generations that the program declares: these end only with the stack
     outdated: Sequence[str] = ()  # images that are no proof, since their machine went on running
-    poll_seconds: float = 2.0
+    staying: str = ""  # the machine that goes on running: images that it made of itself are its own guard's
+    poll_seconds: float = field(default_factory=lambda: poll_seconds(2.0))
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     log: Callable[[str], None] = pulumi.log.info
+    warn: Callable[[str], None] = pulumi.log.warn
     #: Several hooks may retire images at once; one after the other, none trips over what another deletes.
     _retiring: threading.Lock = field(default_factory=threading.Lock)
+    _told: set[str] = field(default_factory=set)  # images of which was said already that they could not be deleted
 
     def end_machine(self, instance_id: str) -> None:
-        """Terminate a machine once its last state is safe. Raises RefusedError without proof, CloudError otherwise."""
+        """Terminate a machine once its last state is safe, and then the images that it makes superfluous.
+
+        Raises RefusedError without proof, NotOwnerError where it is another's, CloudError otherwise.
+        """
         cloud = self._require_cloud()
         machine = cloud.instance(instance_id)
         if machine is not None and machine.state != "TERMINATING":
@@ -68,60 +84,136 @@ class Guards:
             self.retire_superseded()
 
     def _end(self, cloud: Cloud, machine: Instance) -> None:
+        if machine.alive:
+            demand_own_machine(self.owner, machine)
         if machine.alive and not self.settings.discard:
             self._demand_proof(cloud, machine)
-        self.log(f"Terminating {machine.id}.")
+        self.log(phrase("Terminating {machine_id}.", machine_id=machine.id))
         known = _try_to_end(lambda: cloud.terminate(machine.id))
         patience = _TERMINATION_PATIENCE if known else _VANISHING_PATIENCE
-        self._wait(f"{machine.id} to end", patience, lambda: _is_gone(cloud.instance(machine.id)))
+        self._wait(
+            phrase("{machine_id} to end", machine_id=machine.id), patience, lambda: _is_gone(cloud.instance(machine.id))
+        )
 
     def _demand_proof(self, cloud: Cloud, machine: Instance) -> None:
         def find_proof() -> Image | None:
             facts = Facts(now=self.now())
-            images = cloud.images(self.stack_id)
-            own = [i for i in images if i.machine_id == machine.id and i.id not in self.outdated]
+            own = [i for i in self._images(cloud) if i.machine_id == machine.id and i.id not in self.outdated]
             proof = newest(image for image in own if proves(image, machine, facts))
-            if proof is None and not any(image.state == "CREATING" for image in own):
+            making = (image for image in own if image.state == "CREATING" and not image.is_stuck(facts.now))
+            if proof is None and next(making, None) is None:
                 raise RefusedError(
-                    f"{machine.id} was not terminated: no NORMAL image of its present state exists, so its work "
-                    "would be lost. Park it first (pulumi config set chatglm:state parked; pulumi up). "
-                    "To throw its work away: pulumi config set chatglm:discard true."
+                    phrase(
+                        "{machine_id} was not terminated: no NORMAL image of its present state exists, so "
+                        "its work would be lost. Park it first (pulumi config set chatglm:state parked; "
+                        "pulumi up). To throw its work away: pulumi config set chatglm:discard true.",
+                        machine_id=machine.id,
+                    )
                 )
             return proof
 
-        self._wait(f"the image of {machine.id} to become NORMAL", _IMAGE_PATIENCE, lambda: find_proof() is not None)
+        self._wait(
+            phrase("the image of {machine_id} to become NORMAL", machine_id=machine.id),
+            _IMAGE_PATIENCE,
+            lambda: find_proof() is not None,
+        )
 
     def retire_capture(self, resource_name: str) -> None:
-        """A capture leaves the state: superseded, or with the whole stack."""
-        ending = int(resource_name.rpartition("-")[2]) in self.declared
-        self._retire(0 if ending and not self.settings.keep_image else self.settings.keep_images)
+        """A capture leaves the state: superseded; with the whole stack, `end_stack` decides."""
+        if int(resource_name.rpartition("-")[2]) not in self.declared:
+            self.retire_superseded()
 
     def retire_superseded(self) -> None:
-        """Delete the stack's older images, whether or not Pulumi's state holds them."""
-        self._retire(self.settings.keep_images)
+        """Delete the stack's older images, whether or not Pulumi's state holds them.
 
-    def retire_unmanaged(self) -> None:
-        """The stack is being destroyed: images that its state never held, or holds no more, go by the same rule."""
-        self._retire(self.settings.keep_images if self.settings.keep_image else 0, spared=self.declared)
-
-    def _retire(self, keep: int, spared: Sequence[int] = ()) -> None:
-        """Keep the newest NORMAL images of the stack, delete the older ones with their snapshots."""
+        Housekeeping: what cannot be deleted is told, and stands in nothing's way.
+        """
         with self._retiring:
-            self._retire_alone(self._require_cloud(), keep, spared)
+            self._retire(self._require_cloud())
 
-    def _retire_alone(self, cloud: Cloud, keep: int, spared: Sequence[int]) -> None:
-        images = sorted(cloud.images(self.stack_id), key=lambda image: image.created, reverse=True)
-        usable = [image for image in images if image.usable]
-        failed = [image for image in images if image.state == "CREATEFAILED"]
-        for image in (*usable[keep:], *failed):
-            if image.generation not in spared:
-                self.log(f"Deleting the image {image.name} ({image.id}) with its snapshots.")
+    def _retire(self, cloud: Cloud) -> None:
+        try:
+            superfluous = self._superfluous(cloud, self.settings.keep_images)
+        except CloudError as error:
+            self.warn(f"Older images could not be looked for; they cost money. {error.reason} {_AGAIN}")
+            return
+        for image in superfluous:
+            try:
                 self._delete_image(cloud, image)
+            except (CloudError, RefusedError) as error:
+                self._tell_leftover(image, error)
+
+    def _tell_leftover(self, image: Image, error: CloudError | RefusedError) -> None:
+        if image.id in self._told:
+            return
+        self._told.add(image.id)
+        reason = error.reason if isinstance(error, CloudError) else str(error)
+        self.warn(f"The older image {image.name} ({image.id}) is left over and costs money. {reason} {_AGAIN}")
+
+    def end_stack(self) -> None:
+        """The stack is being destroyed, its machine has ended: drop its images, or let the newest go for the next `up`.
+
+        Raises CloudError when one that is to go cannot be deleted, so that the same command tries again.
+        """
+        with self._retiring:
+            cloud = self._require_cloud()
+            if not self.settings.keep_image:
+                for image in self._superfluous(cloud, keep=0):
+                    self._delete_image(cloud, image)
+                return
+            self._retire(cloud)
+            for image in self._images(cloud):
+                self._release(cloud, image)
+
+    def _release(self, cloud: Cloud, image: Image) -> None:
+        """Let the image go for the next `up` of this name, and say where it lies: no state names it any more."""
+        place = self._account(cloud) + phrase("region {region}", region=cloud.region)
+        where = phrase(
+            "The image {image} ({image_id}) stays, and costs money, in {place}",
+            image=image.name,
+            image_id=image.id,
+            place=place,
+        )
+        try:
+            cloud.mark("image", image.id, {TAG_OWNER: RELEASED, TAG_STACK: self.owner.stack_id})
+        except CloudError as error:
+            self.warn(
+                f"{where}. It could not be released: {error.reason} The next pulumi up restores from it after: "
+                f"pulumi config set chatglm:adopt {image.owner or image.id}"
+            )
+            return
+        self.log(
+            phrase("{where}: the next pulumi up there restores from it. What else is left: chatglm cost.", where=where)
+        )
+
+    @staticmethod
+    def _account(cloud: Cloud) -> str:
+        try:
+            return phrase("the account {account_id}, ", account_id=cloud.account_id())
+        except CloudError:
+            return ""
+
+    def _images(self, cloud: Cloud) -> list[Image]:
+        found = own_images(self.owner, cloud.custom_images())
+        return sorted(found, key=lambda image: image.created, reverse=True)
+
+    def _superfluous(self, cloud: Cloud, keep: int) -> list[Image]:
+        """The stack's own images but the newest NORMAL ones, and but the one that a restore is pinned to."""
+        images = self._images(cloud)
+        usable = [image for image in images if image.usable and not made_of_itself(image, self.staying)]
+        failed = [image for image in images if image.state == "CREATEFAILED"]
+        pinned = self.settings.restore_image_id if keep else ""
+        return [image for image in (*usable[keep:], *failed) if image.id != pinned]
 
     def _delete_image(self, cloud: Cloud, image: Image) -> None:
+        self.log(
+            phrase("Deleting the image {image} ({image_id}) with its snapshots.", image=image.name, image_id=image.id)
+        )
         known = _try_to_end(lambda: cloud.delete_image(image))
         patience = _TERMINATION_PATIENCE if known else _VANISHING_PATIENCE
-        self._wait(f"{image.id} to be deleted", patience, lambda: cloud.image(image.id) is None)
+        self._wait(
+            phrase("{image_id} to be deleted", image_id=image.id), patience, lambda: cloud.image(image.id) is None
+        )
         if left := cloud.snapshots(image.snapshot_ids):
             cloud.delete_snapshots(left)
 
@@ -130,8 +222,11 @@ class Guards:
 
         An update that was cut off can have launched a machine that no resource stands for. Raises as `end_machine`.
         """
-        for machine in self._require_cloud().instances(self.stack_id):
-            if machine.alive and subnet_id in ("", machine.subnet_id):
+        vpc_id = self.owner.vpc_id
+        for machine in self._require_cloud().seen_machines((), vpc_id):
+            inside = machine.subnet_id == subnet_id if subnet_id else bool(vpc_id) and machine.vpc_id == vpc_id
+            own = machine_bond(self.owner, machine) is Bond.OWN
+            if machine.alive and (inside or (own and not subnet_id)):
                 self.end_machine(machine.id)
 
     def end_security_group(self, group_id: str) -> None:
@@ -148,25 +243,57 @@ class Guards:
                 return False
             return True
 
-        self._wait(f"{group_id} to be free of machines", _TERMINATION_PATIENCE, try_to_delete)
+        self._wait(phrase("{group_id} to be free of machines", group_id=group_id), _TERMINATION_PATIENCE, try_to_delete)
+
+    def settle_machine(self, instance_id: str) -> None:
+        """Wait until the machine can be captured. Raises RefusedError where it hangs between two states, or has ended.
+
+        A machine that is parking itself is waited for: two images of one machine at once cannot be made.
+        """
+        cloud = self._require_cloud()
+        try:
+            await_own_park(cloud, instance_id, self.log, self.poll_seconds, clock=self.clock, sleep=self.sleep)
+            found = Power(cloud, self.log, self.poll_seconds, self.clock, self.sleep).settle(instance_id)
+        except PowerError as error:
+            raise RefusedError(str(error)) from None
+        if found is None or not found.alive:
+            raise RefusedError(
+                phrase(
+                    "{instance_id} has ended meanwhile (it parked itself, or was reclaimed): there is "
+                    "nothing to capture. Run the same command again: it takes over the image that there "
+                    "is.",
+                    instance_id=instance_id,
+                )
+            )
 
     def demand_image_quota(self) -> None:
         """Raise RefusedError where the account can hold no further image, naming those that it has, oldest first."""
         cloud = self._require_cloud()
         try:
-            quota, images = cloud.image_quota(), cloud.own_images()
+            quota, images = cloud.image_quota(), cloud.custom_images()
         except CloudError:
             return  # CreateImage itself will tell
         if len(images) < quota:
             return
         listed = "; ".join(
-            f"{image.name} ({image.id}, of {image.created:%Y-%m-%d %H:%M} UTC, {image.size_gb} GB)"
+            phrase(
+                "{image} ({image_id}, of {created:%Y-%m-%d %H:%M} UTC, {size} GB)",
+                image=image.name,
+                image_id=image.id,
+                created=image.created,
+                size=image.size_gb,
+            )
             for image in sorted(images, key=lambda image: image.created)
         )
         raise RefusedError(
-            f"The region holds {len(images)} custom images, and the account may have {quota}: no image of the machine "
-            "can be made, so it stays. Delete one that you do not need, with its snapshots, in the console, or lower "
-            f"chatglm:keepImages. Oldest first: {listed}."
+            phrase(
+                "The region holds {count} custom images, and the account may have {quota}: no image "
+                "of the machine can be made, so it stays. Delete one that you do not need, with its "
+                "snapshots, in the console, or lower chatglm:keepImages. Oldest first: {listed}.",
+                count=len(images),
+                quota=quota,
+                listed=listed,
+            )
         )
 
     def clear_subnets(self, vpc_id: str, name: str, cidr: str = "") -> None:
@@ -178,21 +305,29 @@ class Guards:
         cloud = self._require_cloud()
         for subnet in cloud.subnets(vpc_id, name):
             if not cidr or subnet.cidr == cidr:
-                self.log(f"Deleting the subnet {subnet.id}: a lost answer left it behind.")
+                self.log(phrase("Deleting the subnet {subnet_id}: a lost answer left it behind.", subnet_id=subnet.id))
                 cloud.delete_subnet(subnet.id)
 
     def _wait(self, what: str, patience: timedelta, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + patience.total_seconds()
+        end = self.clock() + patience.total_seconds()
         while not done():
-            if time.monotonic() > end:
-                raise RefusedError(f"Waited {patience} for {what}, in vain. Run the same command again to go on.")
-            time.sleep(self.poll_seconds)
+            if self.clock() > end:
+                raise RefusedError(
+                    phrase(
+                        "Waited {patience} for {what}, in vain. Run the same command again to go on.",
+                        patience=patience,
+                        what=what,
+                    )
+                )
+            self.sleep(self.poll_seconds)
 
     def _require_cloud(self) -> Cloud:
         if self.cloud is None:
             raise RefusedError(
-                "Nothing can be proved, so nothing is deleted: no keys of Tencent Cloud were found. "
-                "Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY."
+                phrase(
+                    "Nothing can be proved, so nothing is deleted: no keys of Tencent Cloud were found. "
+                    "Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY."
+                )
             )
         return self.cloud
 

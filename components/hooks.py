@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pulumi
+from pulumi.output import UNKNOWN, Unknown
 
 from components.guards import Guards, RefusedError
 from components.lifecycle import Plan
+from words import later, phrase
 
 #: Inputs whose change the plug-in carries out by reinstalling, resizing or rebooting the living machine.
 DANGEROUS_INPUTS = {
-    "imageId": "it would reinstall the system disk and wipe the machine",
-    "keepImageLogin": "it would reinstall the system disk and wipe the machine",
-    "disableSecurityService": "it would reinstall the system disk and wipe the machine",
-    "disableMonitorService": "it would reinstall the system disk and wipe the machine",
-    "disableAutomationService": "it would reinstall the system disk and wipe the machine",
-    "instanceType": "it would stop the machine, and spot machines cannot change their type",
-    "systemDiskSize": "it would stop the machine, and disks of spot machines cannot grow",
-    "systemDiskType": "it would stop the machine, and disks of spot machines cannot change",
-    "password": "it would force the machine off",
-    "hostname": "it would reboot the machine",
+    "imageId": later("it would reinstall the system disk and wipe the machine"),
+    "keepImageLogin": later("it would reinstall the system disk and wipe the machine"),
+    "disableSecurityService": later("it would reinstall the system disk and wipe the machine"),
+    "disableMonitorService": later("it would reinstall the system disk and wipe the machine"),
+    "disableAutomationService": later("it would reinstall the system disk and wipe the machine"),
+    "instanceType": later("it would stop the machine, and spot machines cannot change their type"),
+    "systemDiskSize": later("it would stop the machine, and disks of spot machines cannot grow"),
+    "systemDiskType": later("it would stop the machine, and disks of spot machines cannot change"),
+    "password": later("it would force the machine off"),
+    "hostname": later("it would reboot the machine"),
 }
 
 
@@ -36,20 +39,44 @@ class Hooks:
     security_group: pulumi.ResourceHookBinding
 
 
-def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
+async def refuse_dangerous_change(args: pulumi.ResourceHookArgs) -> None:
     """Stop an update that would reinstall or reboot a living machine. The program ignores such changes already."""
-    old, new = dict(args.old_inputs or {}), dict(args.new_inputs or {})
-    # An adopted machine's inputs lack what the API does not tell; the plug-in takes absent and false for the same.
-    changed = [name for name in DANGEROUS_INPUTS if (old.get(name) or None) != (new.get(name) or None)]
+    old, new = args.old_inputs or {}, args.new_inputs or {}
+    changed = [name for name in DANGEROUS_INPUTS if await _differs(old.get(name), new.get(name))]
     if changed:
-        reasons = "; ".join(f"{name}: {DANGEROUS_INPUTS[name]}" for name in changed)
+        reasons = phrase("; ").join(
+            phrase("{title}: {told}", title=name, told=phrase(DANGEROUS_INPUTS[name])) for name in changed
+        )
         raise RefusedError(
-            f"{args.id} stays as it is ({reasons}). Park and restore: the new machine takes the new settings."
+            phrase(
+                "{id} stays as it is ({reasons}). Park and restore: the new machine takes the new settings.",
+                id=args.id,
+                reasons=reasons,
+            )
         )
 
 
-def register_hooks(guards: Guards, plan: Plan) -> Hooks:
-    """Register every hook. The plan's refusal stops each creation, in previews too; a destroy creates nothing."""
+async def _differs(old: object, new: object) -> bool:
+    """Whether an input really changes. The engine passes secrets as Outputs, of which no two are equal.
+
+    An adopted machine's inputs lack what the API does not tell; the plug-in takes absent and false for the same.
+    What a preview does not know yet is judged in the update.
+    """
+    before, after = await _plain(old), await _plain(new)
+    return not isinstance(after, Unknown) and (before or None) != (after or None)
+
+
+async def _plain(value: object) -> object:
+    if not isinstance(value, pulumi.Output):
+        return value
+    return await value.future() if await value.is_known() else UNKNOWN
+
+
+def register_hooks(guards: Guards, plan: Plan, demand_claim: Callable[[], None]) -> Hooks:
+    """Register every hook. The plan's refusal stops each creation, in previews too; a destroy creates nothing.
+
+    `demand_claim` raises when another state has taken what this one works on since it looked.
+    """
     living = plan.machine.living if plan.machine else None
 
     def refuse_creation(_: pulumi.ResourceHookArgs) -> None:
@@ -59,9 +86,16 @@ def register_hooks(guards: Guards, plan: Plan) -> Hooks:
     def refuse_second_machine(_: pulumi.ResourceHookArgs) -> None:
         if living and living.state != "UNKNOWN":
             raise RefusedError(
-                f"{living.id} lives, so no other machine is launched in its place. To replace it, park and restore: "
-                "pulumi config set chatglm:state parked, pulumi up, and the same with running."
+                phrase(
+                    "{machine_id} lives, so no other machine is launched in its place. To replace it, "
+                    "park and restore: pulumi config set chatglm:state parked, pulumi up, and the same "
+                    "with running.",
+                    machine_id=living.id,
+                )
             )
+
+    async def demand_claim_still(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.to_thread(demand_claim)
 
     # The work waits on the cloud for minutes, so it must not hold up the event loop that answers the engine.
     async def end_machine(args: pulumi.ResourceHookArgs) -> None:
@@ -73,7 +107,7 @@ def register_hooks(guards: Guards, plan: Plan) -> Hooks:
         await asyncio.to_thread(guards.retire_capture, args.name)
 
     async def end_vpc(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guards.retire_unmanaged)
+        await asyncio.to_thread(guards.end_stack)
         await asyncio.to_thread(guards.clear_subnets, args.id, (args.old_inputs or {})["name"])
 
     async def clear_subnet(args: pulumi.ResourceHookArgs) -> None:
@@ -86,15 +120,20 @@ def register_hooks(guards: Guards, plan: Plan) -> Hooks:
     async def end_strays_of_subnet(args: pulumi.ResourceHookArgs) -> None:
         await asyncio.to_thread(guards.end_strays, args.id)
 
-    async def demand_image_quota(_: pulumi.ResourceHookArgs) -> None:
+    async def demand_image_quota(args: pulumi.ResourceHookArgs) -> None:
         await asyncio.to_thread(guards.demand_image_quota)
+        await asyncio.to_thread(guards.settle_machine, (args.new_inputs or {})["instanceId"])
 
     previewed = pulumi.ResourceHookOptions(on_dry_run=True)
     refuse = pulumi.ResourceHook("refuse-creation", refuse_creation, previewed)
     keep = pulumi.ResourceHook("keep-machine", refuse_dangerous_change, previewed)
     return Hooks(
         machine=pulumi.ResourceHookBinding(
-            before_create=[refuse, pulumi.ResourceHook("keep-only-machine", refuse_second_machine, previewed)],
+            before_create=[
+                refuse,
+                pulumi.ResourceHook("keep-only-machine", refuse_second_machine, previewed),
+                pulumi.ResourceHook("demand-claim", demand_claim_still),
+            ],
             before_update=[keep],
             before_delete=[pulumi.ResourceHook("end-machine", end_machine)],
         ),

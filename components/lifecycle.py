@@ -14,9 +14,12 @@ from enum import Enum
 import pulumi
 
 from components.drift import drift_notes
-from components.facts import DiskOffer, Facts, Image, Instance
 from components.prior import Prior, Taken
 from components.settings import Settings
+from guest.unattended.names import parse_parked
+from guest.unattended.words import say
+from tencent.facts import DiskOffer, Facts, Image, Instance
+from words import LANGUAGES, language, phrase
 
 #: An image that is this young counts as the last state of its machine: an update that failed after its capture
 #: may go on with that image. Twice the hour that the plug-in gives an image to become NORMAL.
@@ -53,7 +56,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachinePlan:
     """The machine to declare. `living` is set when it exists: then nothing of it may change.
 
     `record` names the resource; it is that of the launch, except for a machine that was adopted.
@@ -71,7 +74,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Capture:
+class CapturePlan:
     """An image to declare. `image_id` is empty until it is taken."""
 
     generation: int
@@ -95,8 +98,8 @@ class Plan:
 
     action: Action
     zone: str
-    machine: Machine | None = None
-    captures: tuple[Capture, ...] = ()
+    machine: MachinePlan | None = None
+    captures: tuple[CapturePlan, ...] = ()
     leaving: Instance | None = None
     source: Image | None = None
     retired: tuple[Image, ...] = ()
@@ -105,7 +108,7 @@ class Plan:
     refusal: str = ""
 
     @property
-    def new_capture(self) -> Capture | None:
+    def new_capture(self) -> CapturePlan | None:
         return next((capture for capture in self.captures if not capture.image_id), None)
 
 
@@ -154,25 +157,32 @@ def _record(machine: Instance, prior: Prior) -> str:
 
 
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
-    machine = Machine(living.launch, living.zone, living.image_id, _record(living, prior), living)
-    captures, retired = _retention(settings, prior, facts)
+    machine = MachinePlan(living.launch, living.zone, living.image_id, _record(living, prior), living)
+    captures, retired = _retention(settings, prior, facts, staying=living.id)
     # Whoever says `running` after a park that failed goes on working: the image that it left is outdated.
     outdated = tuple(image.id for image in facts.images or () if image.machine_id == living.id)
-    notes = drift_notes(settings, prior, facts, living)
+    notes = (*drift_notes(settings, prior, facts, living), *_pinned(settings, facts))
     return Plan(Action.KEEP, living.zone, machine, captures, retired=retired, outdated=outdated, notes=notes)
 
 
 def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     images = facts.images or ()
     current = [image for image in images if image.id not in prior.outdated]
-    made = newest(image for image in current if proves(image, living, facts) or is_making(image, living))
+    made = newest(image for image in current if proves(image, living, facts) or is_making(image, living, facts))
     captures, retired = _retention(settings, prior, facts, coming=0 if made and made.usable else 1, parking=True)
-    notes = drift_notes(settings, prior, facts, living)
+    notes = (*drift_notes(settings, prior, facts, living), *_pinned(settings, facts))
     if made:
-        notes = (*notes, f"An image of this machine exists already ({made.name}, {made.id}): it is used, none is made.")
+        notes = (
+            *notes,
+            phrase(
+                "An image of this machine exists already ({made}, {image_id}): it is used, none is made.",
+                made=made.name,
+                image_id=made.id,
+            ),
+        )
     else:
         known = [image.generation for image in images] + [taken.generation for taken in prior.captures]
-        captures = (*captures, Capture(max(known, default=0) + 1, living.id))
+        captures = (*captures, CapturePlan(max(known, default=0) + 1, living.id))
     return Plan(
         Action.PARK,
         living.zone,
@@ -190,70 +200,122 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
 def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
     captures, retired = _retention(settings, prior, facts, parking=True)
     image = newest(image for image in facts.images or () if image.usable)
-    notes = drift_notes(settings, prior, facts, None)
+    notes = (*drift_notes(settings, prior, facts, None), *_pinned(settings, facts))
     if facts.images is not None and image is None and not settings.discard:
         if prior.captures:
             raise PlanError(_lost(prior.captures))
         raise PlanError(
-            "chatglm:state is parked, but this stack has neither a machine to park nor an image. "
-            "To launch one: pulumi config set chatglm:state running. "
-            "To destroy what is left of the stack: pulumi config set chatglm:discard true, then pulumi destroy."
+            phrase(
+                "chatglm:state is parked, but this stack has neither a machine to park nor an image. "
+                "To launch one: pulumi config set chatglm:state running. To destroy what is left of "
+                "the stack: pulumi config set chatglm:discard true, then pulumi destroy."
+            )
         )
     if prior.machine_id and facts.instances is not None and image is not None:
-        notes = (
-            *notes,
-            f"The machine {prior.machine_id} is gone (reclaimed or terminated): there is nothing to capture. "
-            f"The last image stays: {image.name} ({image.id}), {age(image, facts)} old.",
+        told = parked_itself(prior.machine_id, image)
+        gone = phrase(
+            "The machine {machine_id} is gone (reclaimed or terminated): there is nothing to capture.",
+            machine_id=prior.machine_id,
         )
+        stays = phrase(
+            "The last image stays: {image} ({image_id}), {aged}.",
+            image=image.name,
+            image_id=image.id,
+            aged=aged(image, facts),
+        )
+        notes = (*notes, f"{(told or gone).strip()} {stays}")
     zone = prior.zone or first(candidate_zones(settings, region))
     return Plan(Action.STAY_PARKED, zone, None, captures, source=image, retired=retired, notes=notes)
 
 
 def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
     captures, retired = _retention(settings, prior, facts)
-    notes = list(drift_notes(settings, prior, facts, None))
     source = _source(settings, facts)
-    refusal = ""
-    if settings.restore_image_id and facts.images is not None and source is None:
-        refusal = (
-            f"chatglm:restoreImageId is {settings.restore_image_id}, but there is no such image in {region} "
-            "that is NORMAL. Name another, or remove the setting to restore from the newest one."
-        )
-    elif source is None and prior.captures and facts.images is not None and not settings.discard:
-        refusal = _lost(prior.captures)
-    elif source is not None and source.size_gb > settings.system_disk_gb:
-        refusal = (
-            f"chatglm:systemDiskGb is {settings.system_disk_gb}, but the image {source.id} needs {source.size_gb} GB: "
-            f"a disk cannot be smaller than its image. Set it to {source.size_gb} or more."
-        )
-    zone, zone_refusal, zone_notes = choose_zone(settings, prior, facts, region)
-    notes += zone_notes
-    if facts.disk and not refusal:
-        refusal = _disk_refusal(settings, facts.disk)
     image_id = source.id if source else _unseen_image(settings, prior, facts)
-    if not refusal and not image_id and "public image" in facts.unknown:
-        refusal = f"The Windows image could not be looked up. {facts.unknown['public image']}"
-    elif not refusal and not image_id and facts.images is not None:
-        refusal = (
-            f"No public image in {region} matches chatglm:imageName ({settings.image_name!r}). "
-            "Name one with chatglm:imageId."
-        )
-    if prior.machine_id and facts.instances is not None:
-        aged = f"its last image is {age(source, facts)} old" if source else "there is no image of it"
-        notes.append(f"The machine {prior.machine_id} is gone (reclaimed or terminated); {aged}.")
+    zone, zone_refusal, passed = choose_zone(settings, prior, facts, region)
     launch = facts.now.strftime("%Y%m%d-%H%M%S")
-    machine = Machine(launch, zone, image_id, launch)
     restoring = source or (facts.images is None and (settings.restore_image_id or prior.captures))
-    action = Action.RESTORE if restoring else Action.LAUNCH
     return Plan(
-        action,
+        Action.RESTORE if restoring else Action.LAUNCH,
         zone,
-        machine,
+        MachinePlan(launch, zone, image_id, launch),
         captures,
         source=source,
         retired=retired,
-        notes=tuple(notes),
-        refusal=refusal or zone_refusal,
+        notes=(
+            *drift_notes(settings, prior, facts, None),
+            *_pinned(settings, facts, now=True),
+            *passed,
+            *_gone(prior, facts, source),
+        ),
+        refusal=_source_refusal(settings, prior, facts, region, source)
+        or _disk_refusal(settings, facts.disk)
+        or _no_image(settings, facts, region, image_id)
+        or zone_refusal,
+    )
+
+
+def _source_refusal(settings: Settings, prior: Prior, facts: Facts, region: str, source: Image | None) -> str:
+    """Why the network or the image of this stack can carry no machine; empty where they can."""
+    if facts.network is False:
+        return phrase(
+            "The network {vpc_id} of this state is gone: it was deleted outside Pulumi, or by "
+            "another copy of the state. Let Pulumi find that out, then it makes another: pulumi "
+            "up --refresh",
+            vpc_id=prior.vpc_id,
+        )
+    if source is None and facts.images is not None:
+        if settings.restore_image_id:
+            return phrase(
+                "chatglm:restoreImageId is {image_id}, but there is no such image in "
+                "{region} that is NORMAL. Name another, or remove the setting to restore from the "
+                "newest one.",
+                image_id=settings.restore_image_id,
+                region=region,
+            )
+        if prior.captures and not settings.discard:
+            return _lost(prior.captures)
+    if source is not None and source.size_gb > settings.system_disk_gb:
+        return phrase(
+            "chatglm:systemDiskGb is {size}, but the image {source_id} needs {needed} "
+            "GB: a disk cannot be smaller than its image. Set it to {needed} or more.",
+            size=settings.system_disk_gb,
+            source_id=source.id,
+            needed=source.size_gb,
+        )
+    return ""
+
+
+def _no_image(settings: Settings, facts: Facts, region: str, image_id: str) -> str:
+    """Why there is no image to launch from; empty where there is one, and where nothing was looked up."""
+    if image_id:
+        return ""
+    if "public image" in facts.unknown:
+        return phrase("The Windows image could not be looked up. {reason}", reason=facts.unknown["public image"])
+    if facts.images is None:
+        return ""
+    return phrase(
+        "No public image in {region} matches chatglm:imageName ({image_name!r}). Name one with chatglm:imageId.",
+        region=region,
+        image_name=settings.image_name,
+    )
+
+
+def _gone(prior: Prior, facts: Facts, source: Image | None) -> tuple[str, ...]:
+    """That the machine of the last update is gone, and what is left of it."""
+    if not prior.machine_id or facts.instances is None:
+        return ()
+    if source and (told := parked_itself(prior.machine_id, source)):
+        return (told,)
+    known = (
+        phrase("its last image is {aged}", aged=aged(source, facts)) if source else phrase("there is no image of it")
+    )
+    return (
+        phrase(
+            "The machine {machine_id} is gone (reclaimed or terminated); {known}.",
+            machine_id=prior.machine_id,
+            known=known,
+        ),
     )
 
 
@@ -274,7 +336,11 @@ def choose_zone(settings: Settings, prior: Prior, facts: Facts, region: str) -> 
     """The first candidate with stock, or why there is none; and what to say about the ones passed over."""
     zones = candidate_zones(settings, region)
     if not zones:
-        return "", f"No zone of {region} is known to sell GPU machines: name some with chatglm:zones.", []
+        return (
+            "",
+            phrase("No zone of {region} is known to sell GPU machines: name some with chatglm:zones.", region=region),
+            [],
+        )
     if facts.offers is None and prior.zone in zones:
         zones = (prior.zone, *(zone for zone in zones if zone != prior.zone))
     passed: list[str] = []
@@ -282,14 +348,34 @@ def choose_zone(settings: Settings, prior: Prior, facts: Facts, region: str) -> 
         why = _no_launch(settings, facts, zone)
         if not why:
             return zone, "", passed
-        passed.append(f"{settings.instance_type} in {zone}: {why.rstrip('.')}.")
+        passed.append(
+            phrase(
+                "{instance_type} in {zone}: {why}.",
+                instance_type=settings.instance_type,
+                zone=zone,
+                why=why.rstrip("."),
+            )
+        )
     elsewhere = [
-        f"{offer.instance_type} in {offer.zone}" + (f" at {offer.price} CNY/h" if offer.price is not None else "")
+        phrase("{instance_type} in {zone}", instance_type=offer.instance_type, zone=offer.zone)
+        + (phrase(" at {price} CNY/h", price=offer.price) if offer.price is not None else "")
         for offer in facts.offers or ()
         if offer.in_stock and (offer.zone not in facts.refused_zones or offer.instance_type != settings.instance_type)
     ]
-    advice = f"In stock now: {'; '.join(elsewhere)}." if elsewhere else "No GPU type of this size is in stock here now."
-    return zones[0], f"No zone can launch the machine. {' '.join(passed)} {advice} Nothing was changed.", []
+    advice = (
+        phrase("In stock now: {elsewhere}.", elsewhere="; ".join(elsewhere))
+        if elsewhere
+        else phrase("No GPU type of this size is in stock here now.")
+    )
+    return (
+        zones[0],
+        phrase(
+            "No zone can launch the machine. {passed} {advice} Nothing was changed.",
+            passed=" ".join(passed),
+            advice=advice,
+        ),
+        [],
+    )
 
 
 def _no_launch(settings: Settings, facts: Facts, zone: str) -> str:
@@ -300,51 +386,99 @@ def _no_launch(settings: Settings, facts: Facts, zone: str) -> str:
         return ""
     offer = facts.offer(zone, settings.instance_type)
     if offer is None:
-        return "does not sell this type"
-    return "" if offer.in_stock else offer.reason or "sold out"
+        return phrase("does not sell this type")
+    return "" if offer.in_stock else offer.reason or phrase("sold out")
 
 
-def _disk_refusal(settings: Settings, disk: DiskOffer) -> str:
+def _disk_refusal(settings: Settings, disk: DiskOffer | None) -> str:
     size = settings.system_disk_gb
-    if disk.minimum <= size <= disk.maximum and (size - disk.minimum) % max(disk.step, 1) == 0:
+    if disk is None or disk.takes(size):
         return ""
-    return (
-        f"chatglm:systemDiskGb is {size}, but {disk.zone} takes {settings.system_disk_type} system disks of "
-        f"{disk.minimum} to {disk.maximum} GB in steps of {disk.step}."
+    return phrase(
+        "chatglm:systemDiskGb is {size}, but {zone} takes {disk} system disks of "
+        "{minimum} to {maximum} GB in steps of {step}.",
+        size=size,
+        zone=disk.zone,
+        disk=settings.system_disk_type,
+        minimum=disk.minimum,
+        maximum=disk.maximum,
+        step=disk.step,
     )
 
 
 def _retention(
-    settings: Settings, prior: Prior, facts: Facts, coming: int = 0, parking: bool = False
-) -> tuple[tuple[Capture, ...], tuple[Image, ...]]:
+    settings: Settings, prior: Prior, facts: Facts, coming: int = 0, parking: bool = False, staying: str = ""
+) -> tuple[tuple[CapturePlan, ...], tuple[Image, ...]]:
     """The captures to declare again, and the images that the update deletes.
 
     `coming` counts images that this update will add. Images that Pulumi's state does not hold (kept by an earlier
-    destroy, or adopted) are retired only while the stack is parked or being parked.
+    destroy, or adopted) are retired only while the stack is parked or being parked; those that machines made of
+    themselves always, or one would come with each night. What the machine that stays (`staying`) made of itself neither
+    counts nor goes: it may be about to end itself by that image, or has worked on since and deletes it.
     """
     places = max(settings.keep_images - coming, 0)
+    taken_ones = [taken for taken in prior.captures if taken.image_id not in prior.forgotten]
     if facts.images is None:
-        held = sorted(prior.captures, key=lambda taken: taken.generation, reverse=True)[: places if coming else None]
+        held = sorted(taken_ones, key=lambda taken: taken.generation, reverse=True)[: places if coming else None]
         return tuple(_declared(taken) for taken in reversed(held)), ()
-    usable = sorted((image for image in facts.images if image.usable), key=lambda image: image.created, reverse=True)
-    kept = {image.id for image in usable[:places]}
-    held_ids = {taken.image_id for taken in prior.captures}
-    captures = tuple(_declared(taken) for taken in prior.captures if taken.image_id in kept)
-    return captures, tuple(i for i in usable if i.id not in kept and (parking or i.id in held_ids))
+    counting = (image for image in facts.images if image.usable and not made_of_itself(image, staying))
+    usable = sorted(counting, key=lambda image: image.created, reverse=True)
+    # Never the one that a restore is pinned to: it may be what this very update restores from.
+    kept = {image.id for image in usable[:places]} | {settings.restore_image_id}
+    held_ids = {taken.image_id for taken in taken_ones}
+    captures = tuple(_declared(taken) for taken in taken_ones if taken.image_id in kept)
+    return captures, tuple(i for i in usable if i.id not in kept and (parking or i.parked or i.id in held_ids))
 
 
-def _declared(taken: Taken) -> Capture:
-    return Capture(taken.generation, taken.machine_id, taken.image_id)
+def _pinned(settings: Settings, facts: Facts, *, now: bool = False) -> tuple[str, ...]:
+    """That a restore is pinned to one image, and how old that is beside the newest. `now`: in this update."""
+    if not settings.restore_image_id or facts.images is None:
+        return ()
+    image, last = facts.named_image, newest(image for image in facts.images if image.usable)
+    found = phrase(", ") + aged(image, facts) if image else phrase(", which does not exist here")
+    line = phrase(
+        "chatglm:restoreImageId pins {which} restore to {image_id}{found}",
+        which=phrase("this") if now else phrase("the next"),
+        image_id=settings.restore_image_id,
+        found=found,
+    )
+    if last and last.id != settings.restore_image_id:
+        line += phrase("; the newest is {newest}, {aged}", newest=last.id, aged=aged(last, facts))
+    return (phrase("{line}. To restore from the newest again: pulumi config rm chatglm:restoreImageId", line=line),)
+
+
+def _declared(taken: Taken) -> CapturePlan:
+    return CapturePlan(taken.generation, taken.machine_id, taken.image_id)
 
 
 def proves(image: Image, machine: Instance, facts: Facts) -> bool:
-    """Whether the image holds the machine's last state."""
-    return image.usable and image.machine_id == machine.id and facts.now - image.created <= FRESH
+    """Whether the image holds the last state of a machine that lives.
+
+    One that the machine made of itself never does: a machine that lives has given its own park up, and worked on.
+    """
+    return image.usable and not image.parked and image.machine_id == machine.id and facts.now - image.created <= FRESH
 
 
-def is_making(image: Image, machine: Instance) -> bool:
+def made_of_itself(image: Image, machine_id: str) -> bool:
+    """Whether this machine made the image of itself."""
+    return bool(image.parked and machine_id) and image.machine_id == machine_id
+
+
+def parked_itself(machine_id: str, image: Image) -> str:
+    """When and why the machine parked itself, in words before others; empty where this image is not of its park."""
+    if not made_of_itself(image, machine_id):
+        return ""
+    parked = parse_parked(image.parked)
+    why = say(parked.reason)[LANGUAGES.index(language())]
+    return phrase(
+        "The machine {machine_id} parked itself at {at}: {why}.", machine_id=machine_id, at=parked.at, why=why
+    )
+
+
+def is_making(image: Image, machine: Instance, facts: Facts) -> bool:
     """Whether the image is being made of the machine right now, by a call whose answer was lost."""
-    return image.state == "CREATING" and image.machine_id == machine.id
+    made_by_us = image.machine_id == machine.id and not image.parked
+    return image.state == "CREATING" and made_by_us and not image.is_stuck(facts.now)
 
 
 def newest(images: Iterable[Image]) -> Image | None:
@@ -357,19 +491,32 @@ def first(zones: tuple[str, ...]) -> str:
 
 def _lost(captures: tuple[Taken, ...]) -> str:
     last = max(captures, key=lambda taken: taken.generation)
-    return (
-        f"The image {last.image_id} (capture {last.generation}), which held the parked machine, was deleted outside "
-        "Pulumi, and there is no other image of this stack. Restore from another image of yours with "
-        "pulumi config set chatglm:restoreImageId img-..., or begin anew from a bare Windows with "
-        "pulumi config set chatglm:discard true."
+    return phrase(
+        "The image {image_id} (capture {generation}), which held the parked machine, was "
+        "deleted outside Pulumi, and there is no other image of this stack. Restore from "
+        "another image of yours with pulumi config set chatglm:restoreImageId img-..., or "
+        "begin anew from a bare Windows with pulumi config set chatglm:discard true.",
+        image_id=last.image_id,
+        generation=last.generation,
     )
 
 
-def age(image: Image, facts: Facts) -> str:
-    """How old an image is, in words."""
-    minutes = max(0, int((facts.now - image.created).total_seconds() // 60))
+def aged(image: Image, facts: Facts) -> str:
+    """How old an image is, in words. A local cloud that lives faster than real time makes images in the future."""
+    minutes = int((facts.now - image.created).total_seconds() // 60)
+    if minutes < -1:
+        made = f"{image.created:%Y-%m-%d %H:%M} UTC"
+        return phrase(
+            "made {made} by the cloud's clock, which runs {span} ahead of this computer's",
+            made=made,
+            span=_span(-minutes),
+        )
+    return phrase("{span} old", span=_span(max(0, minutes)))
+
+
+def _span(minutes: int) -> str:
     if minutes < 60:
-        return f"{minutes} min"
+        return phrase("{minutes} min", minutes=minutes)
     if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"
+        return phrase("{hours} h", hours=minutes // 60)
+    return phrase("{minutes} days", minutes=minutes // (24 * 60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -12,6 +12,7 @@ from components import lifecycle
 from components.hooks import DANGEROUS_INPUTS
 from components.network import Network
 from components.settings import Settings
+from tencent.facts import NO_LAUNCH, TAG_EDITION, TAG_LAUNCH, TAG_OWNER, TAG_STACK
 
 #: What a living machine keeps whatever the settings say: see DANGEROUS_INPUTS; the others would replace the machine
 #: (and an import could not match them, since the API does not tell them).
@@ -27,6 +28,8 @@ KEPT_WHILE_LIVING = [
     "userDataRaw",  # runs at the first start only; the next machine gets the new one
     "userDataReplaceOnChange",
     "forceDelete",
+    # The marks of its owner are written before anything else, past the plug-in: see components/claim.py.
+    *(f'tags["{key}"]' for key in (TAG_STACK, TAG_LAUNCH, TAG_OWNER, TAG_EDITION)),
 ]
 
 
@@ -34,12 +37,13 @@ KEPT_WHILE_LIVING = [
 class MachineArgs:
     """`plan` says which machine; the settings and the user data are what a new one gets."""
 
-    plan: lifecycle.Machine
+    plan: lifecycle.MachinePlan
     network: Network
     settings: Settings
     user_data: str
     tags: Mapping[str, str]
     hooks: pulumi.ResourceHookBinding
+    after: Sequence[pulumi.Resource] = ()  # what leaves the state only when the machine has left it
 
 
 class Machine(pulumi.ComponentResource):
@@ -75,15 +79,19 @@ class Machine(pulumi.ComponentResource):
             password=pulumi.Output.secret(settings.admin_password.get_secret_value()),
             # The plug-in does not treat user data as a secret, so it is marked one here.
             user_data_raw=pulumi.Output.secret(args.user_data),
+            # With which it parks itself. It can be given to a living machine, and taken away, without a restart.
+            cam_role_name=settings.cam_role or None,
             tags=dict(args.tags),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # The machine ends through the hook alone, which demands proof that its work is safe.
                 retain_on_delete=True,
                 hooks=args.hooks,
+                # Dependents are deleted first: a destroy that is refused the machine has dropped nothing else.
+                depends_on=[args.network.rules, *args.after],
                 # Adopts a machine whose launch succeeded though its answer was lost; for one that the
                 # state holds already, the same id changes nothing.
-                import_=living.id if living and living.launch != "unknown" else None,
+                import_=living.id if living and living.launch != NO_LAUNCH else None,
                 # The API tells the user data in a second form, which would stand in the state in the clear.
                 additional_secret_outputs=["password", "userData", "userDataRaw"],
                 # Any of these would reinstall, reboot or replace a machine that holds somebody's work.

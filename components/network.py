@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 from tencentcloud_iac_pulumi import security, subnet, vpc
 
-from components.firewall import operator_rules
+from components.firewall import as_stored, operator_rules
 from components.hooks import Hooks
 from components.settings import Settings
+from tencent.firewall import Rule
 
 VPC_CIDR = "10.0.0.0/16"
 
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """`zone` places the subnet; the settings say to whom the ports are open."""
+    """`zone` places the subnet; the settings say to whom the ports are open.
+
+    `found` names, by its word, what is there though the state forgot it: it is adopted, not made a second time.
+    `marks` are the owner's tags. `after` is what stays in the state for as long as the network does.
+    """
 
     zone: str
     settings: Settings
     hooks: Hooks
+    found: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    after: Sequence[pulumi.Resource] = ()
+    parking: bool = False
+    as_of: str = ""  # when the caller's own address was sent
+    stored: Sequence[Rule] = ()  # what the group has, where nothing is sent
 
 
 def subnet_cidr(zone: str) -> str:
@@ -29,7 +42,7 @@ def subnet_cidr(zone: str) -> str:
     return f"10.0.{number % 256}.0/24"
 
 
-def ingress(settings: Settings) -> list[security.GroupRuleSetIngressArgs]:
+def ingress(rules: Iterable[Rule]) -> list[security.GroupRuleSetIngressArgs]:
     """The operator's rules, for the plug-in."""
     return [
         security.GroupRuleSetIngressArgs(
@@ -39,8 +52,15 @@ def ingress(settings: Settings) -> list[security.GroupRuleSetIngressArgs]:
             port=rule.port,
             description=rule.description,
         )
-        for rule in operator_rules(settings)
+        for rule in rules
     ]
+
+
+def _adopting(found: str | None, kept: Sequence[str]) -> dict[str, Any]:
+    """The options that leave the `kept` inputs as they are, and take over as it is what was found."""
+    if found:
+        return {"import_": found, "ignore_changes": ["tags", "name", "description"]}
+    return {"ignore_changes": list(kept)} if kept else {}
 
 
 class Network(pulumi.ComponentResource):
@@ -49,12 +69,22 @@ class Network(pulumi.ComponentResource):
     vpc_id: pulumi.Output[str]
     subnet_id: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    rules: pulumi.CustomResource
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("chatglm:index:Network", name, None, opts)
-        tags = dict(args.settings.tags)
-        vpc_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.vpc)
-        subnet_options = pulumi.ResourceOptions(parent=self, hooks=args.hooks.subnet)
+        tags = {**args.settings.tags, **args.marks}
+        # Not to be able to write tags must not keep anybody from parking, which ends a bill.
+        kept = ["tags"] if args.parking else []
+        vpc_options = pulumi.ResourceOptions(
+            parent=self,
+            hooks=args.hooks.vpc,
+            depends_on=list(args.after),
+            **_adopting(args.found.get("network"), kept),
+        )
+        subnet_options = pulumi.ResourceOptions(
+            parent=self, hooks=args.hooks.subnet, **_adopting(args.found.get("subnet"), kept)
+        )
         # Names are given: the plug-in would add random letters up to 255 characters, and Tencent takes 60.
         title = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:60]
         cloud = vpc.Instance("vpc", name=title, cidr_block=VPC_CIDR, tags=tags, opts=vpc_options)
@@ -79,12 +109,13 @@ class Network(pulumi.ComponentResource):
                 # The hook deletes it, since the plug-in fails for ever when the group is gone already.
                 retain_on_delete=True,
                 hooks=args.hooks.security_group,
+                **_adopting(args.found.get("security group"), kept),
             ),
         )
-        security.GroupRuleSet(
+        self.rules = security.GroupRuleSet(
             "rules",
             security_group_id=group.id,
-            ingresses=ingress(args.settings),
+            ingresses=ingress(as_stored(operator_rules(args.settings, args.as_of), args.stored)),
             # A new group denies outbound traffic too; without this rule Windows could download nothing.
             egresses=[
                 security.GroupRuleSetEgressArgs(

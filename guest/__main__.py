@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from guest.errors import GuestError
+from guest.phrases import phrase, with_phrases
 
 Verb = Callable[[dict[str, Any]], dict[str, Any]]
 _ENCODED = "base64:"
@@ -20,15 +21,15 @@ SERVE_SECONDS = 1200.0
 
 
 def status(_: dict[str, Any]) -> dict[str, Any]:
+    from guest.machine import this_machine
     from guest.status import read_status
-    from guest.training.machine import this_machine
 
     return read_status(this_machine().root)
 
 
 def log(options: dict[str, Any]) -> dict[str, Any]:
     from guest.log import DEFAULT_LINES, read_log
-    from guest.training.machine import this_machine
+    from guest.machine import this_machine
 
     return read_log(
         this_machine().root, str(options.get("step") or "bootstrap"), int(options.get("lines") or DEFAULT_LINES)
@@ -36,16 +37,16 @@ def log(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(options: dict[str, Any]) -> dict[str, Any]:
-    from guest.serving import control
-    from guest.training.machine import this_machine
+    from guest import deploy
+    from guest.machine import this_machine
 
-    return control.serve(this_machine(), options.get("model"), float(options.get("timeoutSeconds") or SERVE_SECONDS))
+    return deploy.serve(this_machine(), options.get("model"), float(options.get("timeoutSeconds") or SERVE_SECONDS))
 
 
 def stop(_: dict[str, Any]) -> dict[str, Any]:
+    from guest.machine import this_machine
     from guest.serving import control
     from guest.serving.state import read_demo
-    from guest.training.machine import this_machine
 
     machine = this_machine()
     control.Demo(machine).stop()
@@ -54,15 +55,25 @@ def stop(_: dict[str, Any]) -> dict[str, Any]:
 
 def doctor(options: dict[str, Any]) -> dict[str, Any]:
     from guest import doctor as examination
-    from guest.training.machine import this_machine
+    from guest.machine import this_machine
 
     return examination.doctor(this_machine(), options)
 
 
+def gpu(_: dict[str, Any]) -> dict[str, Any]:
+    from guest.gpu import gpu_memory
+
+    return {"gpu": gpu_memory()}
+
+
 def verbs() -> dict[str, Verb]:
     """All verbs by name; those of fine-tuning and of files have modules of their own."""
-    from guest.training.verbs import VERBS
+    from guest.deploy import VERBS as DEPLOYMENT
+    from guest.serving.tls import VERBS as CERTIFICATES
+    from guest.training.verbs import VERBS as TRAINING
     from guest.transfer import VERBS as TRANSFERS
+    from guest.unattended.outer import VERBS as GUARDING
+    from guest.unattended.receivers import VERBS as RECEIVERS
 
     own: dict[str, Verb] = {
         "status": status,
@@ -70,8 +81,9 @@ def verbs() -> dict[str, Verb]:
         "serve": serve,
         "stop": stop,
         "doctor": doctor,
+        "gpu": gpu,
     }
-    return {**own, **VERBS, **TRANSFERS}
+    return {**own, **TRAINING, **DEPLOYMENT, **TRANSFERS, **RECEIVERS, **GUARDING, **CERTIFICATES}
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -82,10 +94,11 @@ def parse(text: str) -> dict[str, Any]:
         options = json.loads(text)
     except (ValueError, binascii.Error) as error:
         raise GuestError(
-            f"The options are not JSON: {error}.", "Give one JSON object, or base64: and its code."
+            phrase("The options are not JSON: {error}.", error=error),
+            phrase("Give one JSON object, or base64: and its code."),
         ) from None
     if not isinstance(options, dict):
-        raise GuestError("The options are not a JSON object.", 'For example: {"step": "model"}')
+        raise GuestError(phrase("The options are not a JSON object."), phrase('For example: {"step": "model"}'))
     return options
 
 
@@ -95,20 +108,27 @@ def run(arguments: list[str]) -> tuple[int, dict[str, Any]]:
         known = verbs()
         if not 1 <= len(arguments) <= 2 or arguments[0] not in known:
             raise GuestError(
-                f"There is no verb {' '.join(arguments[:1]) or '(none given)'}.", f"Verbs: {', '.join(sorted(known))}."
+                phrase("There is no verb {name}.", name=" ".join(arguments[:1]) or phrase("(none given)")),
+                phrase("Verbs: {known}.", known=", ".join(sorted(known))),
             )
         return 0, known[arguments[0]](parse(arguments[1] if len(arguments) > 1 else "{}"))
     except GuestError as error:
         return 1, {"error": error.as_dict()}
+    except OSError as error:
+        hint = phrase("Look for a full disk, or a program that holds the file open.")
+        return 1, {"error": {"message": phrase("The system refused it: {error}.", error=error), "hint": hint}}
     except Exception as error:  # whatever happens, the caller gets one document and not a traceback
         return 1, {
-            "error": {"message": f"{type(error).__name__}: {error}", "hint": "This is a bug in the guest; report it."}
+            "error": {
+                "message": f"{type(error).__name__}: {error}",
+                "hint": phrase("This is a bug in the guest; report it."),
+            }
         }
 
 
 def main() -> int:
     exit_code, document = run(sys.argv[1:])
-    sys.stdout.write(json.dumps(document, ensure_ascii=True) + "\n")
+    sys.stdout.write(json.dumps(with_phrases(document), ensure_ascii=True) + "\n")
     return exit_code
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from guest.errors import GuestError
+from guest.phrases import phrase
 
 DEFAULT_LINES = 50
 MOST_LINES = 2000
@@ -19,11 +20,23 @@ def read_log(root: Path, name: str, lines: int) -> dict[str, Any]:
     known = sorted({path.name.split(".")[0] for path in folder.glob("*.log")})
     files = [path for path in (folder / f"{name}.log", folder / f"{name}.err.log") if path.is_file()]
     if not re.fullmatch(r"[a-z][a-z-]*", name) or not files:
-        raise GuestError(f"There is no log named {name!r}.", f"Logs on this machine: {', '.join(known) or 'none yet'}.")
+        raise GuestError(
+            phrase("There is no log named {name!r}.", name=name),
+            phrase("Logs on this machine: {known}.", known=", ".join(known) or phrase("none yet")),
+        )
     count = min(max(lines, 1), MOST_LINES)
     ends: list[str] = []
     for path in files:
-        # Installers write in their own code pages: what is not UTF-8 is shown as far as it goes.
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            ends += [line.rstrip("\r\n") for line in deque(stream, maxlen=count)]
+        with path.open("rb") as stream:
+            ends += [decode_line(line) for line in deque(stream, maxlen=count)]
     return {"step": name, "lines": ends}
+
+
+def decode_line(line: bytes) -> str:
+    """A line as what it was written in: Python's in UTF-8; Windows' own and installers' in code page 936 or UTF-16."""
+    # The zeros are every other byte of plain text in UTF-16.
+    line = line.replace(b"\0", b"").rstrip(b"\r\n")
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return line.decode("gb18030", "replace")

@@ -20,15 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from guest.errors import GuestError
+from guest.files import write_json
+from guest.machine import Machine, this_machine
+from guest.phrases import phrase
 from guest.status import RECLAIM
 from guest.training import verbs
-from guest.training.files import write_json
-from guest.training.machine import this_machine
+from guest.training.recovery import recover
 
 METADATA = "http://metadata.tencentyun.com/latest/meta-data"
 _PATH = "spot/termination-time"
 _CHINA = datetime.timezone(datetime.timedelta(hours=8))
 POLL_SECONDS = 5.0
+#: From the notice to the end (Tencent Cloud, "Managing spot instances").
+NOTICE_SECONDS = 120.0
 #: Kept back from the notice for writing down what happened.
 _RESERVE_SECONDS = 15.0
 
@@ -44,26 +48,44 @@ def read_notice(metadata: str = METADATA) -> datetime.datetime | None:
         return None
 
 
+def seconds_left(end: datetime.datetime, now: datetime.datetime) -> float:
+    """Seconds from the notice to the end, by this machine's clock only where it can be right.
+
+    A clock in another time zone says hours, or a time that has passed. The notice comes two minutes ahead and is asked
+    for every few seconds: what is not between is taken for two minutes since the last look. The rest is measured by
+    the monotonic clock.
+    """
+    told = (end - now).total_seconds()
+    return told if 0 < told <= NOTICE_SECONDS else NOTICE_SECONDS - POLL_SECONDS
+
+
 def prepare_end(root: Path, end: datetime.datetime, now: datetime.datetime) -> dict[str, Any]:
     """Stop a training in order, so that its checkpoint is whole, and write down what happened."""
     told: dict[str, Any] = {
         "noticed": now.isoformat(timespec="seconds"),
-        "ends": end.astimezone(datetime.timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - Python 3.10
+        "ends": end.astimezone(datetime.timezone.utc).isoformat(timespec="seconds"),
         "training": None,
-        "message": "The machine will be reclaimed. No training runs.",
+        "message": phrase("The machine will be reclaimed. No training runs."),
     }
     write_json(root / "state" / RECLAIM, told)
-    patience = max((end - now).total_seconds() - _RESERVE_SECONDS, 1.0)
+    patience = seconds_left(end, now) - _RESERVE_SECONDS
     try:
-        stopped = verbs.stop_training({"patienceSeconds": patience})
+        stopped = verbs.stop_training({"patienceSeconds": max(patience, 1.0), "machineEnds": True})
     except GuestError as error:
-        told |= {"message": f"The training did not stop in order: {error.message}", "training": error.as_dict()}
+        told |= {
+            "message": phrase("The training did not stop in order: {message}", message=error.message),
+            "training": error.as_dict(),
+        }
     else:
         if stopped["stopped"]:
             newest = stopped.get("newestCheckpoint")
             told |= {
                 "training": stopped,
-                "message": f"The training {stopped['stopped']} was stopped; newest checkpoint: {newest}.",
+                "message": phrase(
+                    "The training {stopped} was stopped; newest checkpoint: {newest}.",
+                    stopped=stopped["stopped"],
+                    newest=newest,
+                ),
             }
     write_json(root / "state" / RECLAIM, told)
     # To the disk at once: the power goes without a word.
@@ -80,11 +102,24 @@ def watch(
     (root / "state" / RECLAIM).unlink(missing_ok=True)
     while (end := read_notice(metadata)) is None:
         sleep(poll)
-    return prepare_end(root, end, datetime.datetime.now(datetime.timezone.utc))  # noqa: UP017 - Python 3.10
+    return prepare_end(root, end, datetime.datetime.now(datetime.timezone.utc))
+
+
+def _recover(machine: Machine) -> None:
+    """Go on with what was interrupted; whatever stands in the way, the notice must be watched for."""
+    try:
+        done = recover(machine)
+    except (GuestError, OSError) as error:
+        sys.stderr.write(f"What was interrupted does not go on: {error}\n")
+    else:
+        if done is not None:
+            sys.stderr.write(f"After the start of the machine: {done}\n")
 
 
 def main() -> int:
-    root = this_machine().root
+    machine = this_machine()
+    root = machine.root
+    _recover(machine)
     watch(root, metadata=os.environ.get("CHATGLM_METADATA", METADATA).rstrip("/"))
     # The notice stands until the end, and a new watcher would only find it again.
     threading.Event().wait()

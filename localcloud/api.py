@@ -11,19 +11,21 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from localcloud.call import Arrived
 from localcloud.catalogue import REGIONS
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError, missing
 from localcloud.faults import take_fault
 from localcloud.http import BodyTooLargeError, CuttableProtocol, Worker, read_body
+from localcloud.identity import Caller
 from localcloud.records import Fault
-from localcloud.signature import Keys, check_signature
+from localcloud.signature import check_signature
 from localcloud.wire import VERSIONS
 
 log = logging.getLogger(__name__)
 
-# The tag service is one for all regions.
-_GLOBAL_SERVICES = frozenset({"tag"})
+# These services are one for all regions.
+_GLOBAL_SERVICES = frozenset({"tag", "sts", "cam"})
 MAX_DEPTH = 30
 
 
@@ -36,9 +38,8 @@ def service_of(host: str) -> str | None:
 class Api:
     """Answers the calls of all services."""
 
-    def __init__(self, cloud: Cloud, keys: Keys, worker: Worker) -> None:
+    def __init__(self, cloud: Cloud, worker: Worker) -> None:
         self._cloud = cloud
-        self._keys = keys
         self._worker = worker
 
     async def answer(self, request: Request, service: str) -> Response:
@@ -46,18 +47,19 @@ class Api:
         action = request.headers.get("x-tc-action", "")
         body: Any = None
         try:
-            body = await self._read(request, service)
-            region = _region(request, service)
+            caller, body = await self._read(request, service)
+            arrived = Arrived(service, action, _region(request, service), body, request_id, caller)
         except ApiError as error:
             if action:
+                refused = Arrived(service, action[:100], "", body, request_id)
                 code = error.code
-                await self._worker.run(lambda: self._cloud.refuse(service, action[:100], code, body, request_id))
+                await self._worker.run(lambda: self._cloud.refuse(refused, code))
             return _failure(error, request_id)
         fault = await self._worker.run(lambda: take_fault(self._cloud, service, action))
-        return await self._carry_out(request, service, action, region, body, request_id, fault)
+        return await self._carry_out(request, arrived, fault)
 
-    async def _read(self, request: Request, service: str) -> Any:
-        """The checked body of a request. Raises ApiError."""
+    async def _read(self, request: Request, service: str) -> tuple[Caller, Any]:
+        """Who signed a request, and its checked body. Raises ApiError."""
         try:
             raw = await read_body(request)
         except BodyTooLargeError:
@@ -70,7 +72,7 @@ class Api:
             raise missing("X-TC-Action")
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = request.scope["query_string"].decode("latin-1")
-        check_signature(self._keys, service, request.method, query, headers, raw)
+        caller = check_signature(self._cloud.find_key, service, request.method, query, headers, raw)
         if not headers.get("content-type", "").lower().startswith("application/json"):
             raise ApiError("UnsupportedProtocol", "The content type must be application/json.")
         version = headers.get("x-tc-version")
@@ -78,45 +80,36 @@ class Api:
             raise missing("X-TC-Version")
         if version != VERSIONS[service]:
             raise ApiError("NoSuchVersion", f"{service} has the version {VERSIONS[service]}, not {version[:20]!r}.")
-        return _read_json(raw)
+        return caller, _read_json(raw)
 
-    async def _carry_out(
-        self,
-        request: Request,
-        service: str,
-        action: str,
-        region: str,
-        body: Any,
-        request_id: str,
-        fault: Fault | None,
-    ) -> Response:
+    async def _carry_out(self, request: Request, arrived: Arrived, fault: Fault | None) -> Response:
         kind = fault.kind if fault else ""
         if fault is not None and fault.seconds:
             await asyncio.sleep(fault.seconds)
         if fault is not None and kind in ("error", "throttle", "cut_before"):
             code = {"throttle": "RequestLimitExceeded", "cut_before": "(connection cut)"}.get(kind, fault.code)
-            await self._worker.run(lambda: self._cloud.refuse(service, action, code, body, request_id))
+            await self._worker.run(lambda: self._cloud.refuse(arrived, code))
             if kind == "cut_before":
                 CuttableProtocol.cut(request.scope)
                 return Response(status_code=500)
-            return _failure(ApiError(code, f"A fault asked for by the control interface: {code}."), request_id)
-        response = await self._call(service, action, region, body, request_id, fault)
+            told = ApiError(code, f"A fault asked for by the control interface: {code}.")
+            return _failure(told, arrived.request_id)
+        response = await self._call(arrived, fault)
         if kind == "cut_after":
             CuttableProtocol.cut(request.scope)
         if kind == "lost_answer":
             return Response(status_code=500)
         return response
 
-    async def _call(
-        self, service: str, action: str, region: str, body: Any, request_id: str, fault: Fault | None
-    ) -> Response:
+    async def _call(self, arrived: Arrived, fault: Fault | None) -> Response:
         try:
-            answer = await self._worker.run(lambda: self._cloud.call(service, action, region, body, request_id, fault))
+            answer = await self._worker.run(lambda: self._cloud.call(arrived, fault))
         except ApiError as error:
-            return _failure(error, request_id)
+            return _failure(error, arrived.request_id)
         except Exception:
-            log.exception("%s %s failed", service, action)
-            return _failure(ApiError("InternalError", "The local cloud made a mistake; see its log."), request_id)
+            log.exception("%s %s failed", arrived.service, arrived.action)
+            told = ApiError("InternalError", "The local cloud made a mistake; see its log.")
+            return _failure(told, arrived.request_id)
         return _envelope(answer)
 
 

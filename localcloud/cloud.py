@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 import secrets
 import threading
 from collections.abc import Callable
@@ -14,16 +15,18 @@ from typing import Any
 from uuid import uuid4
 
 from localcloud.billing import Billing
+from localcloud.call import Arrived, Call, FindAction, OnlyRequestId
 from localcloud.catalogue import public_images, public_snapshot
 from localcloud.clock import MAX_SPEED, Clock
 from localcloud.database import Database
 from localcloud.drives import Drives
 from localcloud.errors import ApiError
-from localcloud.guests import GuestMachine, GuestRuntime, NoGuests
+from localcloud.guest_runtime import GuestMachine, GuestRuntime, NoGuests
+from localcloud.identity import Caller, Identities, check_policies
 from localcloud.journal import Journal
+from localcloud.keys import make_keys
 from localcloud.loopback import LoopbackRange, SharedRange
 from localcloud.records import Disk, Fault, Image, Instance, Snapshot, Task
-from localcloud.registry import Call, OnlyRequestId, find_action
 from localcloud.wire import build_response, has_action, read_request, require
 
 log = logging.getLogger(__name__)
@@ -47,12 +50,16 @@ def transition(kind: str) -> Callable[[Transition], Transition]:
 class Cloud:
     """Everything behind the HTTP routes. All public methods may be called from any thread; one runs at a time."""
 
-    def __init__(self, data: Path, guests: GuestRuntime, url: str, speed: float | None = None) -> None:
+    def __init__(
+        self, data: Path, guests: GuestRuntime, url: str, find_action: FindAction, speed: float | None = None
+    ) -> None:
         """Open the data folder and catch up with what fell due while the cloud was down.
 
         `speed` None keeps the speed the clock had. Raises LocalCloudError for a folder that cannot be used.
         """
+        self.keys = make_keys(data)
         self.db = Database(data)
+        self.identities = Identities(self.db, self.keys)
         self.clock = Clock(self.db.clock.get("clock"), speed or 1.0)
         self.journal = Journal(self.db.connection)
         self.billing = Billing(self.db)
@@ -67,7 +74,8 @@ class Cloud:
         self._ready_at: dict[str, float] = {}
         # Told after every change, so that the waiting for the next transition can be started anew.
         self.on_change: Callable[[], None] = lambda: None
-        find_action("cvm", "RunInstances")
+        find_action("cvm", "RunInstances")  # loads the rules, and with them the transitions
+        self._find_action = find_action
         with self.lock, self.db.transaction():
             if speed is not None:
                 self.clock.set_speed(speed)
@@ -98,28 +106,26 @@ class Cloud:
 
     # --- calls -----------------------------------------------------------------------------------------------
 
-    def call(
-        self,
-        service: str,
-        action: str,
-        region: str,
-        body: Any,
-        request_id: str,
-        fault: Fault | None = None,
-    ) -> dict[str, Any]:
+    def find_key(self, secret_id: str, token: str) -> tuple[str, Caller]:
+        """The secret key of an id, and whose it is. Raises ApiError."""
+        return self.identities.find(secret_id, token, self.clock.now())
+
+    def call(self, arrived: Arrived, fault: Fault | None = None) -> dict[str, Any]:
         """Answer one call of the API. Raises ApiError; the call is in the journal either way."""
         with self.lock:
             self.run_due()
             now = self.clock.now()
+            until = now - fault.age if fault is not None and fault.kind == "unseen" else math.inf
             try:
                 with self.db.transaction():
-                    answer = self._answer(service, action, region, body, request_id, now)
-                    if fault is not None and fault.kind == "late_failure":
-                        self._fail_later(answer)
-                    self.journal.write(now, service, action, None, body, request_id)
+                    with self.db.seen_by(arrived.caller.account, until):
+                        answer = self._answer(arrived, now)
+                        if fault is not None and fault.kind == "late_failure":
+                            self._fail_later(answer)
+                    self.journal.write(now, arrived, None)
             except ApiError as error:
                 self._effects.clear()
-                self.refuse(service, action, error.code, body, request_id)
+                self.refuse(arrived, error.code)
                 raise
             except BaseException:
                 self._effects.clear()
@@ -128,23 +134,34 @@ class Cloud:
             self.run_due()
         self.on_change()
         if isinstance(answer, OnlyRequestId):
-            return {"RequestId": request_id}
-        return build_response(service, action, answer, request_id)
+            return {"RequestId": arrived.request_id}
+        return build_response(arrived.service, arrived.action, answer, arrived.request_id)
 
-    def refuse(self, service: str, action: str, code: str, body: Any, request_id: str) -> None:
+    def refuse(self, arrived: Arrived, code: str) -> None:
         """Write a call that failed into the journal."""
         with self.lock, self.db.transaction():
-            self.journal.write(self.clock.now(), service, action, code, body, request_id)
+            self.journal.write(self.clock.now(), arrived, code)
 
-    def _answer(self, service: str, action: str, region: str, body: Any, request_id: str, now: float) -> dict[str, Any]:
-        found = find_action(service, action)
+    def _answer(self, arrived: Arrived, now: float) -> dict[str, Any]:
+        service, action, region, caller = arrived.service, arrived.action, arrived.region, arrived.caller
+        found = self._find_action(service, action)
         if found is None:
             if has_action(service, action):
                 raise ApiError("UnsupportedOperation", f"The local cloud does not have {service} {action}.")
             raise ApiError("InvalidAction", f"The request action=`{action[:100]}` is invalid or not found.")
-        params = read_request(service, action, body)
+        params = read_request(service, action, arrived.body)
+        check_policies(self.db.statements, caller, service, action, region, params, self._tags_of)
         require(params, *found.required)
-        return found.rule(self, Call(service, action, region, params, request_id, now))
+        return found.rule(self, Call(service, action, region, params, arrived.request_id, now, caller))
+
+    def _tags_of(self, resource_id: str) -> dict[str, str]:
+        """The tags of a machine, an image, a disk, a snapshot, a network; none of what does not exist."""
+        db = self.db
+        for table in (db.instances, db.images, db.disks, db.snapshots, db.vpcs, db.subnets, db.security_groups):
+            record: Any = table.get(resource_id)
+            if record is not None:
+                return dict(record.tags)
+        return {}
 
     def _fail_later(self, answer: dict[str, Any]) -> None:
         for instance_id in answer.get("InstanceIdSet") or []:
@@ -178,7 +195,7 @@ class Cloud:
                 at = min(now, max(task.due, self._ready_at.get(task.needs, 0.0)))
                 if self.clock.speed == MAX_SPEED:
                     at = now
-                with self.db.transaction():
+                with self.db.transaction(), self.db.seen_by(task.account):
                     self.db.tasks.delete(task.task_id)
                     _TRANSITIONS[task.kind](self, task.resource_id, at)
                 self._run_effects()
@@ -229,14 +246,18 @@ class Cloud:
             lambda: self.drives.fill_disk(disk.disk_id, disk.snapshot_id, lambda: self._disk_ready(disk.disk_id))
         )
 
-    def fill_snapshot(self, snapshot: Snapshot, instance_id: str) -> None:
-        """Copy a disk into a new snapshot, after the guest of `instance_id` (empty: none) has ended."""
+    def fill_snapshot(self, snapshot: Snapshot, instance_id: str, online: bool = False) -> None:
+        """Copy a disk into a new snapshot, after the guest of `instance_id` (empty: none) has ended.
+
+        `online`: the machine runs on, and what it has not flushed is lost.
+        """
         self.after(
             lambda: self.drives.fill_snapshot(
                 snapshot.snapshot_id,
                 snapshot.disk_id,
                 instance_id,
                 lambda: self._snapshot_ready(snapshot.snapshot_id),
+                online=online,
             )
         )
 

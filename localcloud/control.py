@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import math
 import os
@@ -20,12 +21,13 @@ from localcloud.billing import Billing
 from localcloud.catalogue import is_offered
 from localcloud.clock import parse_speed, speed_text
 from localcloud.cloud import Cloud
+from localcloud.control_identity import IdentityControl
 from localcloud.errors import ApiError
 from localcloud.faults import check_fault
-from localcloud.guests import NoGuests
+from localcloud.guest_runtime import NoGuests
 from localcloud.http import BodyTooLargeError, Worker, read_body
-from localcloud.records import Fault, Offer, Settings
-from localcloud.services.cvm_instances import reclaim
+from localcloud.records import DEFAULT_ACCOUNT, Fault, Offer, Settings
+from localcloud.services.cvm_reclaim import reclaim
 from localcloud.views import (
     CallView,
     Status,
@@ -56,6 +58,7 @@ class Control:
         self._url = url
         self._data = data
         self._stop = stop
+        self._identity = IdentityControl(cloud)
 
     def routes(self) -> list[Route]:
         tells: dict[str, Act] = {
@@ -69,6 +72,7 @@ class Control:
             "faults": self._faults,
             "settings": lambda _: dataclasses.asdict(self._cloud.db.settings),
             "clock": self._clock,
+            **self._identity.tells(),
         }
         acts: dict[str, Act] = {
             "reclaim": self._reclaim,
@@ -81,7 +85,9 @@ class Control:
             "quota": self._set_quota,
             "settings": self._set_setting,
             "reset": self._reset,
+            "address": self._set_address,
             "stop": self._stop_server,
+            **self._identity.acts(),
         }
         return [Route(f"/control/{name}", self._get(act), methods=["GET"]) for name, act in tells.items()] + [
             Route(f"/control/{name}", self._post(act), methods=["POST"]) for name, act in acts.items()
@@ -181,8 +187,11 @@ class Control:
 
     def _reclaim(self, params: dict[str, Any]) -> Any:
         notice = _number(params, "notice_seconds", 120)
-        with self._cloud.db.transaction():
-            reclaim(self._cloud, str(params["instance_id"]), notice, self._cloud.clock.now())
+        instance_id = str(params["instance_id"])
+        found = self._cloud.db.instances.get(instance_id)
+        account = found.account if found else DEFAULT_ACCOUNT
+        with self._cloud.db.transaction(), self._cloud.db.seen_by(account):
+            reclaim(self._cloud, instance_id, notice, self._cloud.clock.now())
         return {}
 
     def _add_fault(self, params: dict[str, Any]) -> Any:
@@ -195,6 +204,7 @@ class Control:
             times=int(params.get("times", 1)),
             skip=int(params.get("skip", 0)),
             seconds=_number(params, "seconds", 0.0),
+            age=_number(params, "age", 60.0),
         )
         check_fault(fault)
         with self._cloud.db.transaction():
@@ -230,7 +240,8 @@ class Control:
         with self._cloud.db.transaction():
             for instance in self._cloud.db.instances:
                 if instance.state not in ("TERMINATING", "SHUTDOWN", "LAUNCH_FAILED"):
-                    self._cloud.billing.bill_instance(instance, self._cloud.clock.now())
+                    with self._cloud.db.seen_by(instance.account):
+                        self._cloud.billing.bill_instance(instance, self._cloud.clock.now())
         return result
 
     def _change_offer(self, params: dict[str, Any], **changes: str) -> Any:
@@ -247,6 +258,13 @@ class Control:
         spent = Billing(self._cloud.db).meter(self._cloud.clock.now()).total
         return self._change_settings(balance_cny=_number(params, "cny"), balance_spent_before=float(spent))
 
+    def _set_address(self, params: dict[str, Any]) -> Any:
+        try:
+            address = str(ipaddress.IPv4Address(str(params["address"])))
+        except ValueError:
+            raise ValueError(f"address: {params['address']!r} is not an IPv4 address") from None
+        return self._change_settings(caller_address=address)
+
     def _set_quota(self, params: dict[str, Any]) -> Any:
         name = str(params["name"])
         if name not in QUOTAS:
@@ -257,7 +275,7 @@ class Control:
         known = {field.name: field for field in dataclasses.fields(Settings)}
         changes: dict[str, Any] = {}
         for name, value in params.items():
-            if name not in known or name in ("settings_id", "balance_spent_before"):
+            if name not in known or name in ("settings_id", "balance_spent_before", "caller_address"):
                 raise ValueError(f"{name}: not a setting; settings are {', '.join(list(known)[1:])}")
             current = getattr(self._cloud.db.settings, name)
             if isinstance(current, bool):
@@ -272,8 +290,9 @@ class Control:
         cloud = self._cloud
         with cloud.db.transaction():
             cloud.db.settings_table.put(dataclasses.replace(cloud.db.settings, **changes))
-            for region in {snapshot.region for snapshot in cloud.db.snapshots}:
-                cloud.billing.bill_snapshots(region, cloud.clock.now())
+            for account, region in {(snapshot.account, snapshot.region) for snapshot in cloud.db.snapshots}:
+                with cloud.db.seen_by(account):
+                    cloud.billing.bill_snapshots(region, cloud.clock.now())
         return dataclasses.asdict(cloud.db.settings)
 
     def _reset(self, _: dict[str, Any]) -> Any:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import TypeAdapter
 
 from localcloud.errors import LocalCloudError
-from localcloud.views import CallView, DiskView, ImageView, InstanceView, Meter, SnapshotView, Status
+from localcloud.views import (
+    AccountView,
+    CallView,
+    DiskView,
+    ImageView,
+    InstanceView,
+    KeyView,
+    Meter,
+    SnapshotView,
+    StatementView,
+    Status,
+)
 
 T = TypeVar("T")
 
@@ -73,6 +85,18 @@ class Control:
         """Cloud time in seconds since 1970."""
         return float(self._send("GET", "clock")["now"])
 
+    def accounts(self) -> list[AccountView]:
+        """The accounts with their users and roles."""
+        return self._read("accounts", list[AccountView])
+
+    def keys(self, account: str = "", user: str = "") -> KeyView:
+        """The keys of an account's owner (empty: the default account's), or of one of its users."""
+        return self._read(f"keys?{urlencode({'account': account, 'user': user})}", KeyView)
+
+    def policies(self) -> list[StatementView]:
+        """The statements of all policies."""
+        return self._read("policies", list[StatementView])
+
     # --- what it does ----------------------------------------------------------------------------------------
 
     def reclaim(self, instance_id: str, notice_seconds: float = 120) -> None:
@@ -89,6 +113,7 @@ class Control:
         times: int = 1,
         skip: int = 0,
         seconds: float = 0.0,
+        age: float = 60.0,
     ) -> str:
         """Let something go wrong with calls of `action` (`*` for any); see localcloud.faults.KINDS.
 
@@ -103,6 +128,7 @@ class Control:
             times=times,
             skip=skip,
             seconds=seconds,
+            age=age,
         )
         return str(answer["fault_id"])
 
@@ -138,8 +164,42 @@ class Control:
         """Change settings by name; see localcloud.records.Settings."""
         self._post("settings", **settings)
 
+    def set_address(self, address: str) -> None:
+        """The public address from which callers seem to come: what MY_PUBLIC_IP stands for."""
+        self._post("address", address=address)
+
+    def add_account(self, name: str) -> KeyView:
+        """A new account; answers its owner's keys."""
+        return TypeAdapter(KeyView).validate_python(self._post("accounts", name=name))
+
+    def add_user(self, name: str, account: str = "") -> KeyView:
+        """A new user of an account (empty: the default one); answers its keys."""
+        return TypeAdapter(KeyView).validate_python(self._post("users", name=name, account=account))
+
+    def add_role(
+        self, name: str, account: str = "", trusted: list[str] | None = None, *, of_machines: bool = True
+    ) -> str:
+        """A new role, for its own account's users, those of the `trusted` accounts and machines; answers its ARN."""
+        made = self._post("roles", name=name, account=account, trusted=trusted or [], of_machines=of_machines)
+        return str(made["arn"])
+
+    def deny(self, action: str, resource: str = "*", *, principal: str = "", account: str = "", code: str = "") -> None:
+        """Deny an action (`cvm:DeleteImages`, or the action alone) to a user or role, or to the whole account.
+
+        `resource` is `*`, an id, or a name like qcs::cvm:ap-guangzhou:uin/1:image/img-1; `code` another error code
+        than AuthFailure.UnauthorizedOperation.
+        """
+        self._post("policies", deny=action, resource=resource, principal=principal, account=account, code=code)
+
+    def add_policy(self, document: dict[str, Any], principal: str = "", account: str = "") -> None:
+        """Attach a policy in CAM's syntax. Whoever has a statement that allows may do only what statements allow."""
+        self._post("policies", document=document, principal=principal, account=account)
+
+    def clear_policies(self) -> None:
+        self._post("clear-policies")
+
     def reset(self) -> None:
-        """Forget everything but the keys, the clock and the settings."""
+        """Forget everything but the cloud's own keys, the clock and the settings."""
         self._post("reset")
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from localcloud import records
 from localcloud.clock import ClockPosition
 from localcloud.errors import LocalCloudError
+from localcloud.folder_lock import lock_folder
 
 SCHEMA = 1
 FILE_NAME = "cloud.db"
@@ -22,10 +23,27 @@ FILE_NAME = "cloud.db"
 R = TypeVar("R")
 
 
-class Table(Generic[R]):
-    """The records of one kind, in the order they were made. The first field of a record is its key."""
+@dataclasses.dataclass(frozen=True)
+class Sight:
+    """Whose eyes look at the tables: things of other accounts, and things made after `until`, are not there."""
 
-    def __init__(self, name: str, kind: type[R], connection: sqlite3.Connection) -> None:
+    account: str
+    until: float = math.inf
+
+    def shows(self, record: Any) -> bool:
+        return bool(record.account == self.account and getattr(record, "created", 0.0) <= self.until)
+
+
+class Table(Generic[R]):
+    """The records of one kind, in the order they were made. The first field of a record is its key.
+
+    A table of things that accounts own (`owned`) shows, while a sight is set, what that shows alone, and gives what
+    is put in to its account.
+    """
+
+    def __init__(self, name: str, kind: type[R], connection: sqlite3.Connection, owned: bool = False) -> None:
+        self.owned = owned
+        self.sight: Sight | None = None
         self._name = name
         self._key = dataclasses.fields(kind)[0].name  # type: ignore[arg-type]
         self._adapter: TypeAdapter[R] = TypeAdapter(kind)
@@ -37,22 +55,33 @@ class Table(Generic[R]):
             self._rows[key] = self._adapter.validate_json(body)
 
     def __iter__(self) -> Iterator[R]:
-        return iter(list(self._rows.values()))
+        sight = self.sight
+        return iter([record for record in self._rows.values() if sight is None or sight.shows(record)])
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) if self.sight is None else len(list(iter(self)))
 
     def __contains__(self, key: str) -> bool:
-        return key in self._rows
+        return self.get(key) is not None
 
     def get(self, key: str) -> R | None:
-        return self._rows.get(key)
+        record = self._rows.get(key)
+        return record if record is None or self.sight is None or self.sight.shows(record) else None
 
     def __getitem__(self, key: str) -> R:
-        return self._rows[key]
+        record = self.get(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def everywhere(self) -> Iterator[R]:
+        """The records of all accounts, whoever looks."""
+        return iter(list(self._rows.values()))
 
     def put(self, record: R) -> R:
         """Add the record, or replace the one with the same key."""
+        if self.sight is not None:
+            record = dataclasses.replace(record, account=self.sight.account)  # type: ignore[type-var]
         key: str = getattr(record, self._key)
         self._before.setdefault(key, self._rows.get(key))
         self._rows[key] = record
@@ -107,7 +136,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(folder)
+        self._lock = lock_folder(folder)
         self.path = folder / FILE_NAME
         try:
             self._open()
@@ -139,19 +168,31 @@ class Database:
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL, service TEXT, "
-            "action TEXT, error TEXT, params TEXT, request_id TEXT)"
+            "action TEXT, error TEXT, params TEXT, request_id TEXT, region TEXT DEFAULT '', caller TEXT DEFAULT '')"
         )
-        self.instances = Table("instances", records.Instance, connection)
-        self.disks = Table("disks", records.Disk, connection)
-        self.snapshots = Table("snapshots", records.Snapshot, connection)
-        self.images = Table("images", records.Image, connection)
-        self.vpcs = Table("vpcs", records.Vpc, connection)
-        self.subnets = Table("subnets", records.Subnet, connection)
-        self.security_groups = Table("security_groups", records.SecurityGroup, connection)
-        self.charges = Table("charges", records.Charge, connection)
-        self.tasks = Table("tasks", records.Task, connection)
-        self.client_tokens = Table("client_tokens", records.ClientToken, connection)
-        self.invocations = Table("invocations", records.Invocation, connection)
+        have = {row[1] for row in connection.execute("PRAGMA table_info(journal)")}
+        for column in ("region", "caller"):  # a folder of an earlier version has neither
+            if column not in have:
+                connection.execute(f"ALTER TABLE journal ADD COLUMN {column} TEXT DEFAULT ''")
+        self.instances = Table("instances", records.Instance, connection, owned=True)
+        self.disks = Table("disks", records.Disk, connection, owned=True)
+        self.snapshots = Table("snapshots", records.Snapshot, connection, owned=True)
+        self.images = Table("images", records.Image, connection, owned=True)
+        self.vpcs = Table("vpcs", records.Vpc, connection, owned=True)
+        self.subnets = Table("subnets", records.Subnet, connection, owned=True)
+        self.security_groups = Table("security_groups", records.SecurityGroup, connection, owned=True)
+        self.charges = Table("charges", records.Charge, connection, owned=True)
+        self.tasks = Table("tasks", records.Task, connection, owned=True)
+        self.client_tokens = Table("client_tokens", records.ClientToken, connection, owned=True)
+        self.invocations = Table("invocations", records.Invocation, connection, owned=True)
+        self.key_pairs = Table("key_pairs", records.KeyPair, connection, owned=True)
+        self.addresses = Table("addresses", records.ElasticAddress, connection, owned=True)
+        self.accounts = Table("accounts", records.Account, connection)
+        self.users = Table("users", records.User, connection)
+        self.access_keys = Table("access_keys", records.AccessKey, connection)
+        self.roles = Table("roles", records.Role, connection)
+        self.temporary_keys = Table("temporary_keys", records.TemporaryKey, connection)
+        self.statements = Table("statements", records.Statement, connection)
         self.faults = Table("faults", records.Fault, connection)
         self.offers = Table("offers", records.Offer, connection)
         self.settings_table = Table("settings", records.Settings, connection)
@@ -161,6 +202,18 @@ class Database:
     @property
     def settings(self) -> records.Settings:
         return self.settings_table.get("settings") or records.Settings()
+
+    @contextmanager
+    def seen_by(self, account: str, until: float = math.inf) -> Iterator[None]:
+        """Inside, only the things of an account are there (those made until a time), and what is made is its own."""
+        sight = Sight(account, until)
+        for table in self._tables:
+            table.sight = sight if table.owned else None
+        try:
+            yield
+        finally:
+            for table in self._tables:
+                table.sight = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -198,27 +251,3 @@ def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
-
-
-def is_open(folder: Path) -> bool:
-    """Whether a process has the folder open; it is not from the moment that process has ended."""
-    try:
-        _lock(folder).close()
-    except LocalCloudError:
-        return True
-    return False
-
-
-def _lock(folder: Path) -> Any:
-    """Hold the folder for this process; the system releases it when the process ends, however it ends."""
-    handle = (folder / "lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise LocalCloudError(
-            f"Another local cloud is running on {folder}. Stop it (python -m localcloud stop --data {folder}), "
-            "or use another folder: --data FOLDER."
-        ) from None
-    (folder / "lock").chmod(0o600)
-    return handle

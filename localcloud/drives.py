@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +16,10 @@ log = logging.getLogger(__name__)
 
 # A guest gets this many real seconds to end before its disk is copied or removed all the same.
 POWER_OFF_SECONDS = 60.0
+
+#: On a disk: its own time of change is that of the last flush of everything (guest/rehearsal/volume.py). A disk without
+#: it, on which nothing was ever powered on, loses nothing.
+FLUSHED = Path("local-guest", "flushed")
 
 
 class Drives:
@@ -40,12 +47,17 @@ class Drives:
         """Make a disk's folder: a copy of the snapshot's, or empty where there is none (public images)."""
         self._work(lambda: _copy(self.snapshot(snapshot_id) if snapshot_id else None, self.disk(disk_id)), done)
 
-    def fill_snapshot(self, snapshot_id: str, disk_id: str, instance_id: str, done: Callable[[], None]) -> None:
-        """Copy a disk's folder; first wait until the guest of `instance_id` (if any) has ended."""
+    def fill_snapshot(
+        self, snapshot_id: str, disk_id: str, instance_id: str, done: Callable[[], None], online: bool = False
+    ) -> None:
+        """Copy a disk's folder; first wait until the guest of `instance_id` (if any) has ended.
+
+        `online`: its guest goes on, and what was changed since the last flush is lost.
+        """
 
         def work() -> None:
             self._wait_for_power_off(instance_id)
-            _copy(self.disk(disk_id), self.snapshot(snapshot_id))
+            _copy(self.disk(disk_id), self.snapshot(snapshot_id), online=online)
 
         self._work(work, done)
 
@@ -105,16 +117,41 @@ class Drives:
             time.sleep(0.02)
 
 
-def _copy(source: Path | None, target: Path) -> None:
+def _copy(source: Path | None, target: Path, *, online: bool = False) -> None:
     if target.exists():
         return
     part = target.with_name(target.name + ".part")
     _remove(part)
     if source is not None and source.is_dir():
-        shutil.copytree(source, part, symlinks=True)
+        if online:
+            _copy_online(source, part)
+        else:
+            shutil.copytree(source, part, symlinks=True)
     else:
         part.mkdir(mode=0o700)
     part.rename(target)
+
+
+def _copy_online(source: Path, target: Path) -> None:
+    """Copy a disk that is being written to. What was not flushed is zeros, as after a power cut (NTFS)."""
+    mark = source / FLUSHED
+    flushed = mark.stat().st_mtime_ns if mark.is_file() else None
+    own = source / FLUSHED.parent
+
+    def copy(one: str, other: str) -> None:
+        # A file that vanishes meanwhile was not there.
+        with contextlib.suppress(FileNotFoundError):
+            seen = os.lstat(one)
+            if not stat.S_ISREG(seen.st_mode):
+                return
+            changed = max(seen.st_mtime_ns, seen.st_ctime_ns)
+            if flushed is not None and changed > flushed and own not in Path(one).parents:
+                Path(other).write_bytes(b"\0" * seen.st_size)
+            else:
+                shutil.copy2(one, other)
+
+    with contextlib.suppress(shutil.Error):  # a folder that vanishes meanwhile
+        shutil.copytree(source, target, symlinks=True, copy_function=copy)
 
 
 def _remove(folder: Path) -> None:

@@ -12,6 +12,7 @@ KINDS = {
     "cut_after": "the call is done, and the connection is closed without an answer",
     "lost_answer": "the call is done, and answered with HTTP status 500",
     "slow": "the call is done after `seconds` real seconds (any other kind waits that long too, if told to)",
+    "unseen": "the call does not see what was made in the last `age` cloud seconds, as a search that lags behind",
     "late_failure": "the call is accepted, and what it began fails later (LAUNCH_FAILED, CREATEFAILED)",
 }
 FOR_EVER = -1
@@ -30,6 +31,8 @@ def check_fault(fault: Fault) -> None:
         mistakes.append(f"skip: {fault.skip} is below 0")
     if not 0 <= fault.seconds <= 600:
         mistakes.append(f"seconds: {fault.seconds} is not from 0 to 600")
+    if not 0 <= fault.age <= 86400:
+        mistakes.append(f"age: {fault.age} is not from 0 to 86400")
     if not fault.action:
         mistakes.append("action: empty; give an action or * for any")
     if mistakes:

@@ -7,8 +7,10 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.call import Arrived
+
 MASK = "***"
-_SECRET_NAMES = frozenset({"Password", "UserData", "Content", "Parameters", "SecretKey"})
+_SECRET_NAMES = frozenset({"Password", "UserData", "Content", "Parameters", "SecretKey", "TokenCode"})
 # A fuzzer's or a mistake's huge request is not kept whole.
 _MAX_PARAMS = 16_000
 
@@ -22,6 +24,8 @@ class JournalEntry:
     error: str | None
     params: Any
     request_id: str
+    region: str
+    caller: str
 
 
 def mask(value: Any) -> Any:
@@ -39,23 +43,26 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def write(self, time: float, service: str, action: str, error: str | None, params: Any, request_id: str) -> None:
-        text = json.dumps(mask(params), ensure_ascii=False)
+    def write(self, time: float, arrived: Arrived, error: str | None) -> None:
+        text = json.dumps(mask(arrived.body), ensure_ascii=False)
         if len(text) > _MAX_PARAMS:
             text = json.dumps(f"{len(text)} characters, not kept")
-        row = (time, service, action, error, text.encode("utf-8", "replace").decode("utf-8"), request_id)
+        params = text.encode("utf-8", "replace").decode("utf-8")
+        row = (time, arrived.service, arrived.action, error, params, arrived.request_id, arrived.region)
         self._connection.execute(
-            "INSERT INTO journal (time, service, action, error, params, request_id) VALUES (?, ?, ?, ?, ?, ?)", row
+            "INSERT INTO journal (time, service, action, error, params, request_id, region, caller) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, arrived.caller.uin),
         )
 
     def read(self, since: int = 0, limit: int = 100_000) -> list[JournalEntry]:
         """The calls after number `since`."""
         rows = self._connection.execute(
-            "SELECT seq, time, service, action, error, params, request_id FROM journal WHERE seq > ? "
+            "SELECT seq, time, service, action, error, params, request_id, region, caller FROM journal WHERE seq > ? "
             "ORDER BY seq LIMIT ?",
             (since, limit),
         )
         return [
-            JournalEntry(seq, time, service, action, error, json.loads(params), request_id)
-            for seq, time, service, action, error, params, request_id in rows
+            JournalEntry(seq, time, service, action, error, json.loads(params), request_id, region or "", caller or "")
+            for seq, time, service, action, error, params, request_id, region, caller in rows
         ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
 
+from guest.files import replace_file
 from localcloud.errors import LocalCloudError
 from localcloud.signature import Keys
 
@@ -37,9 +37,5 @@ def make_keys(data: Path) -> Keys:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The shape of Tencent's ids, with a word that tells these keys from real ones.
         content = {"secretId": "AKIDlocalcloud" + secrets.token_hex(11), "secretKey": secrets.token_hex(16)}
-        part = path.with_suffix(".part")
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        part.replace(path)
+        replace_file(path, json.dumps(content).encode(), private=True)
     return read_keys(data)

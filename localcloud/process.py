@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -10,10 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from localcloud.control_client import Control, ControlError
-from localcloud.database import is_open
+from guest.files import replace_file
 from localcloud.errors import LocalCloudError
+from localcloud.folder_lock import is_open
+from localcloud.port import choose_port, remember_port
 
 RUN_FILE = "run.json"
 LOG_FILE = "localcloud.log"
@@ -31,9 +35,8 @@ class Running:
 
 def write_run_file(data: Path, url: str) -> None:
     """Leave word of where the cloud of this data folder answers."""
-    part = data / (RUN_FILE + ".part")
-    part.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-    part.replace(data / RUN_FILE)
+    replace_file(data / RUN_FILE, json.dumps({"url": url, "pid": os.getpid()}).encode("utf-8"), flushed=False)
+    remember_port(data, int(url.rpartition(":")[2]))
 
 
 def find_running(data: Path) -> Running | None:
@@ -43,13 +46,11 @@ def find_running(data: Path) -> Running | None:
         url = str(word["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    try:
-        with Control(url, timeout=5.0) as control:
-            status = control.status()
-    except ControlError:
-        return None
+    status = _ask(url, "GET", "status")
     # Another cloud may have got the port since.
-    return Running(url, status.pid) if Path(status.data) == data.resolve() else None
+    if status is None or Path(str(status.get("data"))) != data.resolve():
+        return None
+    return Running(url, int(status["pid"]))
 
 
 def require_running(data: Path) -> Running:
@@ -63,18 +64,20 @@ def require_running(data: Path) -> Running:
 
 
 def start(
-    data: Path, port: int, speed: str | None, guests: bool, progress: Callable[[float], None]
+    data: Path, port: int | None, speed: str | None, guests: bool, progress: Callable[[float], None]
 ) -> tuple[Running, bool]:
     """Start in the background and wait for the first answer; tells also whether it ran already.
 
-    `progress` hears the seconds waited so far. Raises LocalCloudError with the process's own last words.
+    Without a port it is the folder's own, else a free one. `progress` hears the seconds waited so far. Raises
+    LocalCloudError with the process's own last words.
     """
     running = find_running(data)
     if running is not None:
         return running, False
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = data / LOG_FILE
-    command = [sys.executable, "-m", "localcloud", "serve", "--port", str(port), "--data", str(data)]
+    chosen = choose_port(data) if port is None else port
+    command = [sys.executable, "-m", "localcloud.serve", "--port", str(chosen), "--data", str(data)]
     if speed is not None:
         command += ["--speed", speed]
     if not guests:
@@ -100,7 +103,7 @@ def start(
         if child.poll() is not None:
             raise LocalCloudError(_last_words(log, before))
         progress(waited)
-        time.sleep(0.05)
+        time.sleep(0.01)
     child.terminate()
     raise LocalCloudError(f"The local cloud did not answer within {START_SECONDS:.0f} seconds; see {log}.")
 
@@ -110,8 +113,7 @@ def stop(data: Path, progress: Callable[[float], None]) -> bool:
     running = find_running(data)
     if running is None:
         return False
-    with Control(running.url) as control:
-        control.stop()
+    _ask(running.url, "POST", "stop")
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < STOP_SECONDS:
         if not is_open(data):
@@ -123,6 +125,21 @@ def stop(data: Path, progress: Callable[[float], None]) -> bool:
         f"The local cloud (process {running.pid}) did not end within {STOP_SECONDS:.0f} seconds; "
         f"end it with: kill {running.pid}"
     )
+
+
+def _ask(url: str, method: str, name: str) -> dict[str, Any] | None:
+    """The control interface's answer; None where none comes. Without the typed client, whose import alone takes
+    as long as a start.
+    """
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request(method, f"/control/{name}", b"{}", {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return answer if isinstance(answer, dict) else None
 
 
 def _last_words(log: Path, before: int) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+#: The account whose root keys are those of `keys.json`. It is always there.
+DEFAULT_ACCOUNT = "100000000001"
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -46,6 +49,8 @@ class Instance:
     termination_time: float | None = None
     fails_at_launch: bool = False
     busy_with: str = ""
+    cam_role_name: str = ""
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Disk:
     project_id: int = 0
     tags: dict[str, str] = field(default_factory=dict)
     ready: bool = True
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class Snapshot:
     project_id: int = 0
     tags: dict[str, str] = field(default_factory=dict)
     ready: bool = False
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ class Image:
     seconds: float = 0.0
     restart: bool = False
     fails: bool = False
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ class Vpc:
     dns_servers: tuple[str, ...] = ("183.60.83.19", "183.60.82.98")
     domain_name: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,7 @@ class Subnet:
     is_default: bool = False
     broadcast: bool = True
     tags: dict[str, str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,7 @@ class SecurityGroup:
     ingress: tuple[dict[str, Any], ...] = ()
     egress: tuple[dict[str, Any], ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,7 @@ class Charge:
     hourly: str
     since: float
     until: float | None = None
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -188,6 +200,7 @@ class Task:
     resource_id: str
     due: float
     needs: str = ""
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -196,11 +209,12 @@ class ClientToken:
 
     token: str
     ids: tuple[str, ...]
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """A command sent through TAT. The local cloud cannot run it and says so in `error`."""
+    """A command sent through TAT. `error` says why it did not run; `ended` is 0 while it runs."""
 
     invocation_id: str
     task_id: str
@@ -215,11 +229,120 @@ class Invocation:
     timeout: int
     working_directory: str
     username: str
+    account: str = DEFAULT_ACCOUNT
+    status: str = "START_FAILED"
+    exit_code: int = -1
+    output: str = ""  # base64, cut
+    dropped: int = 0  # bytes that were cut off
+    ended: float = 0.0
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A pair of SSH keys (cvm), of which the cloud keeps the public one."""
+
+    key_id: str
+    region: str
+    name: str
+    public_key: str
+    created: float
+    project_id: int = 0
+    tags: dict[str, str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
+
+
+@dataclass(frozen=True)
+class ElasticAddress:
+    """A public address (EIP) that outlives machines. `bandwidth` is its ceiling in Mbit/s."""
+
+    address_id: str
+    region: str
+    name: str
+    ip: str
+    created: float
+    bandwidth: int
+    instance_id: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
+
+
+@dataclass(frozen=True)
+class Account:
+    """A main account: its id is the Uin of its owner."""
+
+    account_id: str
+    app_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of an account (子账号), with a Uin of its own."""
+
+    uin: str
+    account: str
+    name: str
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """A lasting pair of keys, of a user or of the account's owner."""
+
+    secret_id: str
+    secret_key: str
+    account: str
+    uin: str
+
+
+@dataclass(frozen=True)
+class Role:
+    """A CAM role: users of the accounts in `trusted` may assume it, and machines may carry it where `of_machines`."""
+
+    role_id: str
+    account: str
+    name: str
+    trusted: tuple[str, ...]
+    of_machines: bool = True
+
+
+@dataclass(frozen=True)
+class TemporaryKey:
+    """Keys of an assumed role; `asked_by` is the Uin that assumed it, `expires` a time of the cloud's clock."""
+
+    secret_id: str
+    secret_key: str
+    token: str
+    account: str
+    role_id: str
+    session: str
+    asked_by: str
+    expires: float
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a policy: who (a Uin, a role's id, the id of a temporary key; empty: the whole account), what, on
+    what. `code` is the error that a denial answers with. `resource_tags` and `request_tags` are conditions, as
+    KEY&VALUE: one of them the thing carries, or the request gives to what it makes.
+    """
+
+    statement_id: str
+    account: str
+    principal: str
+    effect: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ("*",)
+    code: str = "AuthFailure.UnauthorizedOperation"
+    resource_tags: tuple[str, ...] = ()
+    request_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that waits for calls of `action` (`*` for any), of one service or of all."""
+    """A fault that waits for calls of `action` (`*` for any), of one service or of all.
+
+    `age` is for the kind `unseen`: how young, in cloud seconds, a thing is that the call does not see.
+    """
 
     fault_id: str
     action: str
@@ -229,6 +352,7 @@ class Fault:
     times: int = 1
     skip: int = 0
     seconds: float = 0.0
+    age: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -266,3 +390,5 @@ class Settings:
     # Whether hourly and spot machines pass through the recycle bin (state SHUTDOWN); the documents disagree.
     recycle_bin: bool = False
     recycle_seconds: float = 7200.0
+    # The address from which the callers seem to come: what MY_PUBLIC_IP stands for.
+    caller_address: str = "127.0.0.1"

@@ -20,8 +20,10 @@ class Sdk:
     Errors are the SDK's: TencentCloudSDKException.
     """
 
-    def __init__(self, url: str, keys: Keys, region: str = "ap-guangzhou", timeout: int = 30) -> None:
-        self._credential = credential.Credential(keys.secret_id, keys.secret_key)
+    def __init__(
+        self, url: str, keys: Keys, region: str = "ap-guangzhou", timeout: int = 30, token: str | None = None
+    ) -> None:
+        self._credential = credential.Credential(keys.secret_id, keys.secret_key, token)
         self._profile = ClientProfile(httpProfile=HttpProfile(protocol="http", proxy=url, reqTimeout=timeout))
         self._region = region
         self._clients: dict[str, Any] = {}

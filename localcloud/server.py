@@ -9,11 +9,12 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -21,10 +22,13 @@ from localcloud.api import Api, service_of
 from localcloud.cloud import Cloud
 from localcloud.control import Control
 from localcloud.errors import LocalCloudError
-from localcloud.guests import load_guests
+from localcloud.guest_runtime import GuestRuntime, NoGuests
 from localcloud.http import CuttableProtocol, Worker
-from localcloud.keys import make_keys
-from localcloud.metadata import Metadata
+from localcloud.metadata import METADATA_HOST, Metadata
+from localcloud.registry import find_action
+from localcloud.windows.runtime import LocalGuests
+from localcloud.windows.world import engine
+from localcloud.wire import VERSIONS
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +54,18 @@ class Switch:
             await self._own(scope, receive, send)
             return
         host = _host(scope)
-        service = service_of(host)
-        if service is not None:
+        name, service = host.rsplit(":", 1)[0].lower(), service_of(host)
+        if service is not None and scope["method"] != "CONNECT":
             response = await self._api.answer(Request(scope, receive), service)
             await response(scope, receive, send)
-        elif host.rsplit(":", 1)[0].lower() in _OWN_NAMES:
+        elif name == METADATA_HOST:
+            await self._own({**scope, "path": f"/metadata/-{scope['path']}"}, receive, send)
+        elif name in _OWN_NAMES:
             await self._own(scope, receive, send)
         else:
-            # Another name for this address is how a web page would try to reach it (DNS rebinding).
-            text = "This is the local cloud; it answers for the hosts of cvm, cbs, vpc, tag and tat.\n"
-            await PlainTextResponse(text, status_code=421)(scope, receive, send)
+            # Another name for this address is how a web page would try to reach it (DNS rebinding), and CONNECT is how
+            # a client that speaks HTTPS would get out through this proxy.
+            await _unserved(host)(scope, receive, send)
 
 
 def _host(scope: Scope) -> str:
@@ -87,9 +93,10 @@ class Server:
         self.socket = _bind(port)
         self.port: int = self.socket.getsockname()[1]
         self.url = f"http://{ADDRESS}:{self.port}"
+        runtime: GuestRuntime = LocalGuests(data, powershell=engine.is_wanted()) if guests else NoGuests()
         try:
-            self.cloud = Cloud(data, load_guests(guests, data), self.url, speed)
-            self.keys = make_keys(data)
+            self.cloud = Cloud(data, runtime, self.url, find_action, speed)
+            self.keys = self.cloud.keys
         except BaseException:
             self.socket.close()
             raise
@@ -106,7 +113,7 @@ class Server:
             lifespan=self._lifespan,
         )
         config = uvicorn.Config(
-            Switch(Api(self.cloud, self.keys, self._worker), own),
+            Switch(Api(self.cloud, self._worker), own),
             http=CuttableProtocol,
             ws="none",
             lifespan="on",
@@ -174,6 +181,13 @@ def _bind(port: int) -> socket.socket:
             f"Port {port} of {ADDRESS} cannot be used ({error.strerror}). Choose another: --port N."
         ) from error
     return listener
+
+
+def _unserved(host: str) -> Response:
+    """What clients of Tencent's API can read, with a status that they take for a broken way rather than an answer."""
+    told = f"This is the local cloud; it answers for the hosts of {', '.join(VERSIONS)}, not for {host[:100]!r}."
+    answer = {"Error": {"Code": "InvalidAction", "Message": told}, "RequestId": str(uuid4())}
+    return JSONResponse({"Response": answer}, status_code=421)
 
 
 async def _welcome(_: Request) -> Response:

@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from localcloud.errors import ApiError, missing
 
@@ -21,21 +22,30 @@ _AUTHORIZATION = re.compile(
 )
 
 
+Signer = TypeVar("Signer")
+
+
 @dataclass(frozen=True)
 class Keys:
-    """The one pair of keys of this cloud."""
+    """A pair of keys."""
 
     secret_id: str
     secret_key: str
 
 
-def check_signature(keys: Keys, service: str, method: str, query: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise ApiError (AuthFailure.*, MissingParameter) unless the request is signed with our keys just now.
+def check_signature(
+    find_key: Callable[[str, str], tuple[str, Signer]],
+    service: str,
+    method: str,
+    query: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Signer:
+    """Who signed the request. Raises ApiError (AuthFailure.*, MissingParameter) unless it was signed just now.
 
+    `find_key` gives the secret key for a SecretId and a token, and whose it is; it raises ApiError for unknown ones.
     The time is the computer's, whatever the cloud's clock shows: it guards against replayed requests.
     """
-    if headers.get("x-tc-token"):
-        raise ApiError("AuthFailure.TokenFailure", "The local cloud gives no temporary keys; send none.")
     authorization = headers.get("authorization")
     if authorization is None:
         raise ApiError("AuthFailure.InvalidAuthorization", "The request has no `Authorization` header.")
@@ -53,8 +63,7 @@ def check_signature(keys: Keys, service: str, method: str, query: str, headers: 
             f"The request's time differs by {abs(int(time.time()) - timestamp)} seconds; "
             f"{MAX_CLOCK_DIFFERENCE} are allowed. Set the computer's clock.",
         )
-    if not hmac.compare_digest(secret_id.encode(), keys.secret_id.encode()):
-        raise ApiError("AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that it is correct.")
+    secret_key, signer = find_key(secret_id, headers.get("x-tc-token", ""))
     if signed_service != service or date != _date(timestamp):
         raise ApiError("AuthFailure.SignatureFailure", "The credential's scope is for another service or day.")
     signed = names.split(";")
@@ -62,12 +71,13 @@ def check_signature(keys: Keys, service: str, method: str, query: str, headers: 
         raise ApiError("AuthFailure.SignatureFailure", "`content-type` and `host` must be among the signed headers.")
     if any(name not in headers for name in signed):
         raise ApiError("AuthFailure.SignatureFailure", "A signed header is not in the request.")
-    expected = sign(keys.secret_key, service, timestamp, method, query, {n: headers[n] for n in signed}, body)
+    expected = sign(secret_key, service, timestamp, method, query, {n: headers[n] for n in signed}, body)
     if not hmac.compare_digest(expected, signature):
         raise ApiError(
             "AuthFailure.SignatureFailure",
             "The provided credentials could not be validated. Please check your signature is correct.",
         )
+    return signer
 
 
 def sign(

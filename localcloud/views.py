@@ -50,6 +50,7 @@ class InstanceView:
     tags: dict[str, str]
     termination_time: float | None
     guest_ready: bool
+    account: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class ImageView:
     snapshot_ids: list[str]
     created: float
     tags: dict[str, str]
+    account: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,10 @@ class DiskView:
 
 @dataclass(frozen=True)
 class CallView:
-    """A call of the API. `error` is its code, or None when it worked; secrets in `params` are masked."""
+    """A call of the API. `error` is its code, or None when it worked; secrets in `params` are masked.
+
+    `caller` is the Uin whose keys signed it.
+    """
 
     seq: int
     time: float
@@ -103,6 +108,50 @@ class CallView:
     error: str | None
     params: Any
     request_id: str
+    region: str = ""
+    caller: str = ""
+
+
+@dataclass(frozen=True)
+class UserView:
+    uin: str
+    name: str
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account with the users and roles that were added to it; its owner's Uin is its id."""
+
+    account_id: str
+    app_id: int
+    name: str
+    users: list[UserView]
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class KeyView:
+    """The lasting keys of a user, or of an account's owner."""
+
+    account: str
+    uin: str
+    secret_id: str
+    secret_key: str
+
+
+@dataclass(frozen=True)
+class StatementView:
+    """A statement of a policy: `principal` empty is the whole account, `code` what a denial answers."""
+
+    statement_id: str
+    account: str
+    principal: str
+    effect: str
+    actions: list[str]
+    resources: list[str]
+    code: str
+    resource_tags: list[str]
+    request_tags: list[str]
 
 
 @dataclass(frozen=True)
@@ -145,6 +194,7 @@ def instance_view(instance: Instance, guest_ready: bool) -> InstanceView:
         instance.tags,
         instance.termination_time,
         guest_ready,
+        instance.account,
     )
 
 
@@ -159,6 +209,7 @@ def image_view(image: Image) -> ImageView:
         list(image.snapshot_ids),
         image.created,
         image.tags,
+        image.account,
     )
 
 

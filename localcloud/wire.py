@@ -20,6 +20,8 @@ VERSIONS = {
     "vpc": "2017-03-12",
     "tag": "2018-08-13",
     "tat": "2020-10-28",
+    "sts": "2018-08-13",
+    "cam": "2019-01-16",
 }
 
 _SCALARS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}

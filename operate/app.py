@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import sys
+import json
 import time
-import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.live import Live
+from typer.main import get_command
 
-from operate import cost as costs
-from operate import doctor as checks
-from operate import prices as offers
-from operate import status as states
-from operate.failures import MEANINGS, ExitCode, OperateError
-from operate.logs import read_log, read_training_log
-from operate.remote import demo_url, write_rdp
-from operate.session import Session, session
-from operate.stacks import list_stacks, read_secret
-from operate.tuning import tuning
+from operate.chat_commands import talking
+from operate.dashboard_command import dashboard
+from operate.errors import MEANINGS, ExitCode
+from operate.guard_commands import guarding
+from operate.life_commands import life
+from operate.options import AsJson, StackName
+from operate.output import Output
+from operate.rescue_commands import rescue
+from operate.session import Session, session, telling
+from operate.training_commands import tuning
+from words import help, phrase
+from words.streams import bear_any_character
+
+if TYPE_CHECKING:
+    from operate.status import Status
+
 
 _EXIT_CODES = "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,31 +37,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=(
         "Run the ChatGLM machine: watch it, park it, restore it, fine-tune on it.\n\n"
-        "管理 ChatGLM 机器：查看状态、停放、恢复、微调。\n\n"
-        "Example 示例: [bold]chatglm doctor[/bold], then [bold]chatglm up[/bold], then [bold]chatglm watch[/bold]"
+        "Words are English or Chinese, as the locale says, or CHATGLM_LANG. 中文：CHATGLM_LANG=zh\n\n"
+        "Example: [bold]chatglm doctor[/bold]; [bold]chatglm up[/bold]; [bold]chatglm watch[/bold]"
     ),
-    epilog=f"Exit codes 退出码:\n\n{_EXIT_CODES}",
+    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
 )
-StackName = Annotated[
-    str | None,
-    typer.Option(
-        "--stack", envvar="CHATGLM_STACK", help="The stack; else the selected one, else the rehearsal (local). 栈"
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document for scripts. 输出 JSON")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. 不再询问")]
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Only say what would happen. 只显示计划")]
 
 
 @app.command()
 def status(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Stack, machine, image, installation, demo, training on one screen. 查看状态
+    """Stack, machine, image, installation, demo, training on one screen.
 
     Example: chatglm status --json
     """
-    with session(stack, as_json) as here:
+    from operate.stacks import nothing_left
+    from operate.status import render
+
+    with session(stack, as_json, lost_too=True) as here:
         found = _look(here)
-        here.output.show(found.as_dict(), states.render(found))
+        if not (here.stack.exists or found.machine or found.image or found.unknown):
+            raise nothing_left(here.stack)
+        here.output.show(found.as_dict(), render(found))
         raise typer.Exit(found.exit_code)
 
 
@@ -66,24 +68,30 @@ def watch(
     until_ready: Annotated[bool, typer.Option("--until-ready", help="End when the demo answers or it failed.")] = False,
     seconds: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 2.0,
 ) -> None:
-    """The same, live, with progress bars; Ctrl-C ends it. 实时查看
+    """The same, live, with progress bars; Ctrl-C ends it.
 
     Example: chatglm watch --until-ready
     """
+    from rich.live import Live
+
+    from operate.status import render
+
     with session(stack, as_json) as here:
         found = _look(here)
-        with Live(states.render(found), console=here.output.progress, auto_refresh=False) as live:
+        with Live(render(found), console=here.output.progress, auto_refresh=False) as live:
             while not (until_ready and found.phase in ("ready", "failed", "no machine", "gone")):
                 here.output.line(found.as_dict())
                 time.sleep(seconds)
                 found = _look(here)
-                live.update(states.render(found), refresh=True)
+                live.update(render(found), refresh=True)
         here.output.line(found.as_dict())
         raise typer.Exit(found.exit_code)
 
 
-def _look(here: Session) -> states.Status:
-    return states.gather(here.stack, here.cloud() if here.stack.access else None, here.channel)
+def _look(here: Session) -> Status:
+    from operate.status import gather
+
+    return gather(here.stack, here.cloud() if here.stack.access else None, here.channel)
 
 
 @app.command()
@@ -91,14 +99,16 @@ def logs(
     name: Annotated[str, typer.Argument(metavar="STEP|demo|train", help="Whose log: a step of the installation, ...")],
     stack: StackName = None,
     as_json: AsJson = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes. 持续输出")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=2000, help="How many lines.")] = 50,
     run: Annotated[str | None, typer.Option("--run", help="With train: whose log; else the newest run's.")] = None,
 ) -> None:
-    """The log of a step, of the demo, of a training. 查看日志
+    """The log of a step, of the demo, of a training.
 
     Example: chatglm logs torch -f
     """
+    from operate.logs import read_log, read_training_log
+
     with session(stack, as_json) as here:
         channel = here.channel()
         found = (
@@ -115,26 +125,78 @@ def logs(
 
 @app.command()
 def doctor(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Check everything before money is spent: keys, stock, quotas, settings. Buys nothing. 花钱前检查
+    """Check everything before money is spent: keys, stock, quotas, settings. Buys nothing.
 
     Example: chatglm doctor --stack dev
     """
-    with session(stack, as_json) as here:
-        found = checks.examine(here.stack, here.cloud() if here.stack.access else None)
-        failed = any(one.verdict is checks.Verdict.FAILURE for one in found)
-        here.output.show({"ok": not failed, "findings": [one.as_dict() for one in found]}, checks.render(found))
+    from operate.doctor import examine
+    from operate.findings import Verdict, render
+
+    with session(stack, as_json, lost_too=True) as here:
+        found = examine(here.stack, here.cloud() if here.stack.access else None, here.find_agent)
+        failed = any(one.verdict is Verdict.FAILURE for one in found)
+        here.output.show({"ok": not failed, "findings": [one.as_dict() for one in found]}, render(found))
         raise typer.Exit(ExitCode.FAILED if failed else ExitCode.OK)
+
+
+@app.command("pulumi", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_pulumi(
+    context: typer.Context,
+    stack: StackName = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS...", help="What pulumi is to do; after -- its own options.")
+    ] = None,
+) -> None:
+    """Any pulumi command, with the project's own engine and Python; for the rehearsal with --stack local.
+
+    Example: chatglm pulumi preview --diff --stack local
+    """
+    from operate.stacks import become_pulumi
+
+    with telling(Output()):
+        become_pulumi(stack, [*(words or ()), *context.args])
+
+
+@app.command()
+def policy(
+    as_table: Annotated[bool, typer.Option("--table", help="As a table, with what each action is for.")] = False,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="That of the role which the stack's machine carries (chatglm:camRole).")
+    ] = False,
+    stack: StackName = None,
+) -> None:
+    """The CAM policy with the least rights for a key of this project, as JSON.
+
+    Example: chatglm policy > chatglm-policy.json
+    """
+    from tencent.permissions import policy_document, role_table, table
+
+    if not machine:
+        typer.echo(table() if as_table else json.dumps(policy_document(), indent=2))
+    elif as_table:
+        typer.echo(role_table())
+    else:
+        from operate.permissions import machine_policy
+        from operate.stacks import open_stack
+
+        with telling(Output()):
+            typer.echo(json.dumps(machine_policy(open_stack(stack)), indent=2))
 
 
 @app.command()
 def cost(stack: StackName = None, as_json: AsJson = False) -> None:
-    """What costs money right now, and what parking saves. 费用
+    """What costs money right now, and what parking saves.
 
     Example: chatglm cost --json
     """
-    with session(stack, as_json) as here:
-        bill = costs.read_bill(here.stack, here.cloud(), lambda: list_stacks(here.stack))
-        here.output.show(bill.as_dict(), costs.render(bill))
+    from operate.cost import read_bill, render
+    from operate.stacks import list_stacks, nothing_left
+
+    with session(stack, as_json, lost_too=True) as here:
+        bill = read_bill(here.stack, here.cloud(), lambda: list_stacks(here.stack))
+        if not (here.stack.exists or bill.items or bill.failures):
+            raise nothing_left(here.stack)
+        here.output.show(bill.as_dict(), render(bill))
 
 
 @app.command()
@@ -143,19 +205,25 @@ def prices(
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="Sold-out types too.")] = False,
 ) -> None:
-    """Zones and types with at least 16 GB of GPU memory, by price and stock. 价格与库存
+    """Zones and types with at least 16 GB of GPU memory, by price and stock.
 
     Example: chatglm prices
     """
+    from operate.prices import choices, read_offers, render, unknown_families
+
     with session(stack, as_json) as here:
         charge_type = here.stack.settings.charge_type
-        sold = offers.read_offers(here.cloud(), here.stack.settings.instance_charge_type)
-        found = [one for one in offers.choices(sold) if everything or one.in_stock]
-        unknown = offers.unknown_families(sold)
+        sold = read_offers(here.cloud(), here.stack.settings.instance_charge_type)
+        found = [one for one in choices(sold) if everything or one.in_stock]
+        unknown = unknown_families(sold)
         here.output.show(
             {"chargeType": charge_type, "choices": [one.as_dict() for one in found], "unknownFamilies": unknown},
-            offers.render(found, charge_type),
-            *([f"Not listed, for their GPU memory is not known: {', '.join(unknown)}."] if unknown else []),
+            render(found, charge_type),
+            *(
+                [phrase("Not listed, for their GPU memory is not known: {unknown}.", unknown=", ".join(unknown))]
+                if unknown
+                else []
+            ),
         )
 
 
@@ -164,19 +232,34 @@ def open_demo(
     stack: StackName = None,
     as_json: AsJson = False,
     show_password: Annotated[bool, typer.Option("--password", help="Print the demo's password too.")] = False,
+    only_print: Annotated[bool, typer.Option("--print", help="Only print the address; open no browser.")] = False,
 ) -> None:
-    """Open the demo in the browser. 打开演示页
+    """Open the demo in the browser.
 
     Example: chatglm open
     """
+    import webbrowser
+
+    from operate.addresses import browser_warning, demo_url
+    from operate.stacks import read_secret
+
     with session(stack, as_json) as here:
         url = demo_url(here.stack)
         user = here.stack.outputs.get("demoUser")
         password = read_secret(here.stack, "demoPassword") if show_password else None
-        opened = not as_json and webbrowser.open(url)
+        warning, shown = browser_warning(here.stack.outputs), here.stack.outputs.get("demoFingerprint")
+        if warning:
+            here.output.say(warning)
+        opened = not (as_json or only_print) and webbrowser.open(url)
         here.output.show(
-            {"url": url, "user": user, "opened": opened, **({"password": password} if show_password else {})},
-            f"{url}  (user {user})" + (f"\n{password}" if password else ""),
+            {
+                "url": url,
+                "user": user,
+                "opened": opened,
+                **({"password": password} if show_password else {}),
+                **({"fingerprint": shown} if warning else {}),
+            },
+            phrase("{url}  (user {user})", url=url, user=user) + (f"\n{password}" if password else ""),
         )
 
 
@@ -186,150 +269,45 @@ def rdp(
     as_json: AsJson = False,
     target: Annotated[Path | None, typer.Option("--file", help="Where to write; else STACK.rdp here.")] = None,
 ) -> None:
-    """Write an .rdp file for remote desktop; the password is not in it. 远程桌面文件
+    """Write an .rdp file for remote desktop; the password is not in it.
 
     Example: chatglm rdp --file machine.rdp
     """
+    from operate.addresses import write_rdp
+
     with session(stack, as_json) as here:
         written = write_rdp(here.stack, target or Path(f"{here.stack.name}.rdp"))
-        here.output.show({"file": str(written)}, f"Written: {written}")
+        here.output.show({"file": str(written)}, phrase("Written: {written}", written=written))
 
 
-@app.command()
-def up(stack: StackName = None, as_json: AsJson = False, yes: Yes = False, plan: PlanOnly = False) -> None:
-    """Bring the machine up, or back; what pulumi up does with chatglm:state running. 启动
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from operate.version import describe
 
-    Example: chatglm up --yes
-    """
-    with session(stack, as_json) as here:
-        _update(here, "up", yes=yes, plan_only=plan)
+        typer.echo(describe())
+        raise typer.Exit
 
 
-@app.command()
-def park(
-    stack: StackName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    plan: PlanOnly = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Even while a training runs, or when that is unknown.")
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Versions of all parts.")
     ] = False,
 ) -> None:
-    """Save the machine as an image, then end it; chatglm:state parked. 停放
-
-    Example: chatglm park
-    """
-    with session(stack, as_json) as here:
-        if not force:
-            refuse_while_training(here)
-        _update(here, "park", yes=yes, plan_only=plan)
+    pass
 
 
-@app.command()
-def restore(
-    stack: StackName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    plan: PlanOnly = False,
-    image: Annotated[str | None, typer.Option("--image", help="From this image (sets chatglm:restoreImageId).")] = None,
-) -> None:
-    """Bring the machine back from its image; fails where there is none. 恢复
-
-    Example: chatglm restore --yes
-    """
-    with session(stack, as_json) as here:
-        if image is None and not any(one.usable for one in here.cloud().images(here.stack.id)):
-            raise OperateError(
-                "There is no image of this stack to restore from.", "chatglm up installs a new machine from the start."
-            )
-        more = {} if image is None else {"chatglm:restoreImageId": image}
-        _update(here, "restore", yes=yes, plan_only=plan, more=more)
-
-
-@app.command()
-def destroy(
-    stack: StackName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    plan: PlanOnly = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Even while a training runs, or when that is unknown.")
-    ] = False,
-    drop_image: Annotated[
-        bool, typer.Option("--drop-image", help="Images too (sets chatglm:keepImage false).")
-    ] = False,
-) -> None:
-    """Destroy the stack; the newest image stays unless chatglm:keepImage is false. 销毁
-
-    Example: chatglm destroy --yes
-    """
-    with session(stack, as_json) as here:
-        if not force:
-            refuse_while_training(here)
-        more = {"chatglm:keepImage": "false"} if drop_image else {}
-        _update(here, "destroy", yes=yes, plan_only=plan, more=more)
-
-
-def refuse_while_training(here: Session) -> None:
-    """Raise OperateError while a training runs on the machine, and when that cannot be found out."""
-    if not here.stack.address:
-        return
-    try:
-        training = here.channel().ask("status").get("training") or {}
-    except OperateError as error:
-        if error.code is ExitCode.PARKED:
-            return
-        raise OperateError(
-            f"Whether a training runs cannot be found out: {error.message}",
-            "If none does, or if it may be lost: add --force.",
-            ExitCode.REFUSED,
-        ) from None
-    if training.get("running"):
-        raise OperateError(
-            f"Run {training['running']} uses the GPU: the steps since its last checkpoint would be lost.",
-            "Stop it in order first (chatglm stop saves a checkpoint), or add --force.",
-            ExitCode.REFUSED,
-        )
-
-
-def _update(here: Session, name: str, *, yes: bool, plan_only: bool, more: dict[str, str] | None = None) -> None:
-    """Show the plan in words, ask, carry it out. Whom nobody asks needs no preview: the update says its plan itself."""
-    from operate.updates import Action, Update  # the Automation API is heavy; status must be quick
-
-    here.stack.settings  # noqa: B018 - all mistakes at once, before the engine is started
-    output = here.output
-    update = Update(here.stack, Action(name), more)
-    if plan_only or not yes:
-        with output.progress.status("Asking Pulumi and the cloud what would happen ..."):
-            plan = update.plan()
-        for line in plan.announcements:
-            output.say(line)
-        for deed in plan.deeds or ("nothing is made or ended",):
-            output.say(f"  - {deed}")
-        if plan_only:
-            output.show({"plan": plan.as_dict()})
-            return
-        confirm(f"{name} {here.stack.name}: do this?")
-    started = time.monotonic()
-    with output.progress.status("Working ...") as working:
-        done, outputs = update.carry_out(output.say, working.update)
-    seconds = time.monotonic() - started
-    words = [f"Done in {seconds:.0f} s."]
-    words += [f"Demo  演示: {outputs['demoUrl']}"] if outputs.get("demoUrl") else []
-    output.show({"plan": done.as_dict(), "outputs": outputs, "seconds": round(seconds, 1)}, *words)
-
-
-def confirm(question: str) -> None:
-    """Ask a person; raises OperateError when there is none, or when the answer is no."""
-    if not sys.stdin.isatty():
-        raise OperateError("Nobody can be asked here.", "Add --yes to agree beforehand.", ExitCode.REFUSED)
-    if not typer.confirm(question, err=True):
-        raise OperateError("Nothing was done.", "", ExitCode.REFUSED)
-
-
+app.add_typer(life)
+app.add_typer(rescue)
+app.add_typer(dashboard)
+app.add_typer(guarding)
 app.add_typer(tuning)
+app.add_typer(talking)
 
 
 def main() -> None:
     """The script `chatglm`."""
-    app(prog_name="chatglm")
+    bear_any_character()
+    command = get_command(app)
+    help.word(command)
+    command(prog_name="chatglm")

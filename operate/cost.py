@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,21 +12,31 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from components.announcement import SNAPSHOT_PRICES
-from components.cloud import Cloud, ask
-from components.cloud_errors import CloudError, explain
-from components.facts import TAG_STACK
 from components.settings import Settings
+from guest.unattended.decision import CHINA
+from operate.elsewhere import Found, find_elsewhere
+from operate.holdings import is_anothers, owner_of
 from operate.stacks import Stack
+from tencent.cloud import Cloud, ask
+from tencent.errors import CloudError, explain
+from tencent.facts import TAG_OWNER, TAG_STACK
+from words import later, phrase
 
 HOURS_A_MONTH = 720  # 30 days, as Tencent's price lists count
 _CENT = Decimal("0.01")
+LEFT_BEHIND_WORDS = later(
+    "The stack is not in its backend (removed, or of another backend); the above carries "
+    "its name and goes on costing money. End it in Tencent's console, or make the stack "
+    "again and take it over: chatglm pulumi stack init, then chatglm up says how."
+)
 
 
 @dataclass(frozen=True)
 class Item:
     """One thing that is billed. `hourly` is CNY an hour, None where unknown; then `reason` says why.
 
-    `at_most` marks an amount that is an upper bound. `leftover` marks what no stack owns.
+    `at_most` marks an amount that is an upper bound. `leftover` marks what no stack owns. `since` is when it was made,
+    where Tencent tells it.
     """
 
     kind: str
@@ -35,6 +46,7 @@ class Item:
     reason: str = ""
     at_most: bool = False
     leftover: bool = False
+    since: datetime | None = None
 
     @property
     def monthly(self) -> Decimal | None:
@@ -63,7 +75,7 @@ class Sum:
     @classmethod
     def of(cls, items: list[Item]) -> Sum:
         known = sum((one.hourly for one in items if one.hourly is not None), Decimal(0))
-        return cls(known, tuple(f"{one.kind} {one.id}: {one.reason}" for one in items if one.hourly is None))
+        return cls(known, tuple(f"{phrase(one.kind)} {one.id}: {one.reason}" for one in items if one.hourly is None))
 
     @property
     def monthly(self) -> Decimal:
@@ -83,6 +95,7 @@ class Bill:
     parked: Sum
     notes: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
+    exists: bool = True
 
     @property
     def now(self) -> Sum:
@@ -91,13 +104,14 @@ class Bill:
     @property
     def saving_monthly(self) -> Decimal | None:
         """CNY a month that parking saves against leaving the machine on; None where either side is unknown."""
-        if self.running.unknown or self.parked.unknown:
+        if not self.exists or self.running.unknown or self.parked.unknown:
             return None
         return self.running.monthly - self.parked.monthly
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "region": self.region,
+            "exists": self.exists,
             "items": [one.as_dict() for one in self.items],
             "now": self.now.as_dict(),
             "running": self.running.as_dict(),
@@ -110,63 +124,65 @@ class Bill:
 
 def read_bill(stack: Stack, cloud: Cloud, stacks: Callable[[], set[str]] | None = None) -> Bill:
     """Ask for everything of this stack in the region. `stacks` names the stacks that exist, to tell leftovers."""
-    settings = stack.settings
+    settings = stack.known_settings
     questions: dict[str, Callable[[], Any]] = {
-        "machines": lambda: rows(cloud, "cvm", "DescribeInstances", "InstanceSet"),
-        "disks": lambda: rows(cloud, "cbs", "DescribeDisks", "DiskSet"),
-        "images": lambda: rows(
-            cloud,
+        "machines": lambda: cloud.pages("cvm", "DescribeInstances", "InstanceSet"),
+        "disks": lambda: cloud.pages("cbs", "DescribeDisks", "DiskSet"),
+        "images": lambda: cloud.pages(
             "cvm",
             "DescribeImages",
             "ImageSet",
             Filters=[{"Name": "image-type", "Values": ["PRIVATE_IMAGE"]}],
         ),
-        "snapshots": lambda: rows(cloud, "cbs", "DescribeSnapshots", "SnapshotSet"),
+        "snapshots": lambda: cloud.pages("cbs", "DescribeSnapshots", "SnapshotSet"),
         "snapshot overview": cloud.snapshot_overview,
+        "other regions": lambda: find_elsewhere(cloud, stack.id, owner_of(stack)),
     }
     answers, failures = ask(questions)
-    price = Prices(cloud, settings)
+    price = Prices(cloud)
     ours = Ownership(stack, stacks)
     machines, lost_machines = _machines(answers.get("machines") or [], ours, price)
     disks, lost_disks = _disks(answers.get("disks") or [], answers.get("machines") or [], ours, price)
     stored = _snapshots(stack.region, answers, ours)
-    running = machines + disks or [price.planned_machine(stack.zone), price.planned_disk()]
+    running = machines + disks
     parked = [one for one in stored if not one.leftover]
-    if not parked:
-        parked = [_planned_image(stack.region, settings)]
-    notes = _notes(stack, answers)
+    if settings is not None:
+        running = running or price.planned(settings, stack.zone)
+        parked = parked or [_planned_image(stack.region, settings)]
+    elsewhere, unseen = answers.get("other regions") or ((), ())
+    notes = (*_notes(stack, answers), *_anothers(answers, ours))
+    if unseen:
+        notes = (*notes, phrase("Not looked at, since they did not answer: {unseen}.", unseen=", ".join(unseen)))
     return Bill(
         stack.region,
-        tuple(machines + disks + stored + lost_machines + lost_disks),
+        (*machines, *disks, *stored, *lost_machines, *lost_disks, *map(_abroad, elsewhere)),
         Sum.of(running),
         Sum.of(parked),
         notes,
         failures,
+        stack.exists,
     )
 
 
-def rows(cloud: Cloud, service: str, action: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
-    """All rows of a list action, page by page."""
-    found: list[dict[str, Any]] = []
-    while True:
-        answer = cloud.call(service, action, Offset=len(found), Limit=100, **parameters)
-        page = answer.get(name) or []
-        found += page
-        if not page or len(found) >= (answer.get("TotalCount") or 0):
-            return found
-
-
 class Ownership:
-    """Whose a thing is, by its tags: this stack's, another stack's of this project, or nobody's."""
+    """Whose a thing is, by its tags: this stack's, another stack's of this project, or nobody's.
+
+    Another state may have a stack of the same name; what it owns carries its identity, and is not this stack's.
+    """
 
     def __init__(self, stack: Stack, stacks: Callable[[], set[str]] | None = None) -> None:
         self._stack = stack
         self._project = stack.id.rpartition("/")[0]
+        self._owner = owner_of(stack)
         self._list = stacks
         self._known: set[str] | None = None
 
     def is_own(self, row: Mapping[str, Any]) -> bool:
-        return self._tag(row) == self._stack.id
+        return self._tag(row) == self._stack.id and not self.is_anothers(row)
+
+    def is_anothers(self, row: Mapping[str, Any]) -> bool:
+        """Of this stack's name, and marked by another state. Where the stack was removed, the name must do."""
+        return self._tag(row) == self._stack.id and is_anothers(self._owner, self._tag(row, TAG_OWNER) or "")
 
     def is_lost(self, row: Mapping[str, Any]) -> bool:
         """Tagged by a stack of this project that exists no more."""
@@ -177,17 +193,20 @@ class Ownership:
             self._known = self._list()
         return tag.rpartition("/")[2] not in self._known
 
+    def told(self, row: Mapping[str, Any]) -> str:
+        """Of a thing that is lost: whose name it carries. Another backend may hold that stack, a colleague's say."""
+        return phrase("of {tag}, which this backend does not hold; perhaps a colleague's", tag=self._tag(row))
+
     @staticmethod
-    def _tag(row: Mapping[str, Any]) -> str | None:
-        return next((tag["Value"] for tag in row.get("Tags") or [] if tag["Key"] == TAG_STACK), None)
+    def _tag(row: Mapping[str, Any], key: str = TAG_STACK) -> str | None:
+        return next((tag["Value"] for tag in row.get("Tags") or [] if tag["Key"] == key), None)
 
 
 class Prices:
     """Prices as Tencent tells them, each looked up once."""
 
-    def __init__(self, cloud: Cloud, settings: Settings) -> None:
+    def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._settings = settings
         self._seen: dict[tuple[str, ...], tuple[Decimal | None, str]] = {}
 
     def machine(self, zone: str, instance_type: str, charge_type: str) -> tuple[Decimal | None, str]:
@@ -203,23 +222,33 @@ class Prices:
 
         return self._once(("disk", disk_type, str(size_gb)), look)
 
-    def planned_machine(self, zone: str) -> Item:
-        settings = self._settings
+    def planned(self, settings: Settings, zone: str) -> list[Item]:
+        """The machine and the disk that the settings would launch."""
         price, why = self.machine(zone, settings.instance_type, settings.instance_charge_type)
-        return Item("machine", settings.instance_type, f"in {zone}", price, why)
-
-    def planned_disk(self) -> Item:
-        settings = self._settings
+        machine = Item("machine", settings.instance_type, phrase("in {zone}", zone=zone), price, why)
         price, why = self.disk(settings.system_disk_type, settings.system_disk_gb)
-        return Item("disk", settings.system_disk_type, f"{settings.system_disk_gb} GB", price, why)
+        return [
+            machine,
+            Item(
+                "disk",
+                settings.system_disk_type,
+                f"{settings.system_disk_gb} GB",
+                price,
+                why,
+            ),
+        ]
 
     def _once(self, key: tuple[str, ...], look: Callable[[], Decimal | None]) -> tuple[Decimal | None, str]:
         if key not in self._seen:
             try:
                 price = look()
-                self._seen[key] = (price, "" if price is not None else "Tencent names no price for it")
+                self._seen[key] = (price, "" if price is not None else phrase("Tencent names no price for it"))
             except CloudError as error:
-                self._seen[key] = (None, explain(error.code)[0] or f"{error.action} was refused ({error.code})")
+                self._seen[key] = (
+                    None,
+                    explain(error.code)[0]
+                    or phrase("{action} was refused ({code})", action=error.action, code=error.code),
+                )
         return self._seen[key]
 
 
@@ -233,8 +262,17 @@ def _machines(found: list[dict[str, Any]], ours: Ownership, price: Prices) -> tu
             continue
         zone = row["Placement"]["Zone"]
         hourly, why = price.machine(zone, row["InstanceType"], row["InstanceChargeType"])
-        text = f"{row['InstanceType']} in {zone}, {row['InstanceState'].lower()}"
-        (lost if leftover else own).append(Item("machine", row["InstanceId"], text, hourly, why, leftover=leftover))
+        text = phrase(
+            "{instance_type} in {zone}, {state}",
+            instance_type=row["InstanceType"],
+            zone=zone,
+            state=phrase(row["InstanceState"].lower()),
+        )
+        if leftover:
+            text += phrase("; ") + ours.told(row)
+        made = _moment(row.get("CreatedTime"))
+        item = Item("machine", row["InstanceId"], text, hourly, why, leftover=leftover, since=made)
+        (lost if leftover else own).append(item)
     return own, lost
 
 
@@ -254,9 +292,17 @@ def _disks(
         if not (leftover or ours.is_own(row) or (owner is not None and ours.is_own(owner))):
             continue
         hourly, why = price.disk(row["DiskType"], row["DiskSize"])
-        place = f"of {row['InstanceId']}" if owner else "attached to nothing; perhaps not of this project"
-        text = f"{row['DiskType']} {row['DiskSize']} GB {place}"
-        (lost if leftover else own).append(Item("disk", row["DiskId"], text, hourly, why, leftover=leftover))
+        place = (
+            phrase("of {instance_id}", instance_id=row["InstanceId"])
+            if owner
+            else phrase("attached to nothing; perhaps not of this project")
+        )
+        text = phrase(
+            "{disk_type} {disk_size} GB {place}", disk_type=row["DiskType"], disk_size=row["DiskSize"], place=place
+        )
+        made = _moment(row.get("CreateTime"))
+        item = Item("disk", row["DiskId"], text, hourly, why, leftover=leftover, since=made)
+        (lost if leftover else own).append(item)
     return own, lost
 
 
@@ -264,7 +310,7 @@ def _snapshots(region: str, answers: Mapping[str, Any], ours: Ownership) -> list
     """Images are billed as their snapshots. What each really holds Tencent does not tell: the disk's size bounds it."""
     images = answers.get("images") or []
     monthly = SNAPSHOT_PRICES.get(region)
-    why = "" if monthly is not None else f"no snapshot price is known for {region}"
+    why = "" if monthly is not None else phrase("no snapshot price is known for {region}", region=region)
     items = []
     by_image: dict[str, dict[str, Any]] = {row["ImageId"]: row for row in images}
     for row in answers.get("snapshots") or []:
@@ -275,18 +321,61 @@ def _snapshots(region: str, answers: Mapping[str, Any], ours: Ownership) -> list
         if not (own or leftover):
             continue
         price = None if monthly is None else monthly * row["DiskSize"] / HOURS_A_MONTH
-        text = f"{row['DiskSize']} GB disk" + (f", image {holders[0]['ImageName']}" if holders else ", of no image")
+        text = phrase("{disk_size} GB disk", disk_size=row["DiskSize"]) + (
+            phrase(", image {image_name}", image_name=holders[0]["ImageName"]) if holders else phrase(", of no image")
+        )
         if orphan:
-            text += "; perhaps not of this project"
-        items.append(Item("snapshot", row["SnapshotId"], text, price, why, at_most=True, leftover=leftover))
+            text += phrase("; ") + phrase("perhaps not of this project")
+        made = _moment(row.get("CreateTime"))
+        items.append(Item("snapshot", row["SnapshotId"], text, price, why, True, leftover, made))
     return items
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time as Tencent writes it: cvm in UTC with a Z, cbs in China's time without a word."""
+    try:
+        moment = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
+
+
+def _anothers(answers: Mapping[str, Any], ours: Ownership) -> list[str]:
+    """What another state's stack of the same name has here: told, and not counted."""
+    found = [row["InstanceId"] for row in answers.get("machines") or [] if ours.is_anothers(row)] + [
+        row["ImageId"] for row in answers.get("images") or [] if ours.is_anothers(row)
+    ]
+    return (
+        [phrase("Of another state's stack of this name, and not counted: {found}.", found=", ".join(found))]
+        if found
+        else []
+    )
+
+
+def _abroad(found: Found) -> Item:
+    why = phrase("look with tencentcloud:region {region}", region=found.region)
+    return Item(
+        found.kind,
+        found.id,
+        phrase("in {region}, {state}", region=found.region, state=phrase(found.state.lower())),
+        None,
+        why,
+        leftover=True,
+    )
 
 
 def _planned_image(region: str, settings: Settings) -> Item:
     monthly = SNAPSHOT_PRICES.get(region)
     price = None if monthly is None else monthly * settings.system_disk_gb / HOURS_A_MONTH
-    why = "" if monthly is not None else f"no snapshot price is known for {region}"
-    return Item("image", "after a park", f"at most {settings.system_disk_gb} GB", price, why, at_most=True)
+    why = "" if monthly is not None else phrase("no snapshot price is known for {region}", region=region)
+    return Item(
+        "image",
+        phrase("after a park"),
+        phrase("at most {size} GB", size=settings.system_disk_gb),
+        price,
+        why,
+        at_most=True,
+    )
 
 
 def _tagged(row: Mapping[str, Any]) -> bool:
@@ -294,30 +383,44 @@ def _tagged(row: Mapping[str, Any]) -> bool:
 
 
 def _notes(stack: Stack, answers: Mapping[str, Any]) -> tuple[str, ...]:
-    notes = ["Outbound traffic is billed by the GB on top; Tencent names no price for it."]
+    notes = [phrase("Outbound traffic is billed by the GB on top; Tencent names no price for it.")]
     overview, monthly = answers.get("snapshot overview"), SNAPSHOT_PRICES.get(stack.region)
     if overview and monthly is not None:
         stored, billed = (Decimal(str(overview.get(key) or 0)) for key in ("TotalSize", "RealTradeSize"))
         notes.append(
-            f"All snapshots of {stack.region} together: {stored:.0f} GB stored, {billed:.0f} GB billed, "
-            f"which is {(billed * monthly).quantize(_CENT)} CNY a month at {monthly} CNY/GB (list price of 2022-23)."
+            phrase(
+                "All snapshots of {region} together: {stored:.0f} GB stored, {billed:.0f} GB billed, "
+                "which is {cost} CNY a month at {monthly} CNY/GB (list price of 2022-23).",
+                region=stack.region,
+                stored=stored,
+                billed=billed,
+                cost=(billed * monthly).quantize(_CENT),
+                monthly=monthly,
+            )
         )
     return tuple(notes)
 
 
 def money(amount: Decimal | None, *, at_most: bool = False) -> str:
     if amount is None:
-        return "unknown"
+        return phrase("unknown")
     return f"{'≤ ' if at_most else ''}{amount.quantize(_CENT)}"
 
 
 def render(bill: Bill) -> RenderableType:
     table = Table(box=None, padding=(0, 2))
-    for title, justify in (("Billed now 当前计费", "left"), ("", "left"), ("CNY/h", "right"), ("CNY/month", "right")):
+    for title, justify in (
+        (phrase("Billed now"), "left"),
+        ("", "left"),
+        (phrase("CNY/h"), "right"),
+        (phrase("CNY/month"), "right"),
+    ):
         table.add_column(title, justify="right" if justify == "right" else "left")
     for one in bill.items:
-        kind = f"{one.kind} (leftover)" if one.leftover else one.kind
-        words = f"{one.text}" + (f" - unknown: {one.reason}" if one.reason else "")
+        kind = phrase(one.kind)
+        if one.leftover:
+            kind = phrase("{kind} (leftover)", kind=kind)
+        words = f"{one.text}" + (phrase(" - unknown: {reason}", reason=one.reason) if one.reason else "")
         table.add_row(
             f"{kind} {one.id}",
             words,
@@ -326,24 +429,34 @@ def render(bill: Bill) -> RenderableType:
             style="yellow" if one.leftover else None,
         )
     if not bill.items:
-        table.add_row("nothing", "", "0.00", "0.00")
-    parts: list[RenderableType] = [
-        table,
-        "",
-        f"Running 运行: {_sum_words(bill.running)}",
-        f"Parked 停放:  at most {_sum_words(bill.parked)}",
+        table.add_row(phrase("nothing"), "", "0.00", "0.00")
+    parts: list[RenderableType] = [table, ""]
+    if not bill.exists:
+        return Group(*parts, phrase(LEFT_BEHIND_WORDS), *_endnotes(bill))
+    parts += [
+        phrase("Running: {sum}", sum=_sum_words(bill.running)),
+        phrase("Parked:  at most {sum}", sum=_sum_words(bill.parked)),
     ]
     saving = bill.saving_monthly
     parts.append(
-        f"Parking saves at least {money(saving)} CNY a month against leaving the machine on."
+        phrase("Parking saves at least {saving} CNY a month against leaving the machine on.", saving=money(saving))
         if saving is not None
-        else "The saving is unknown: " + "; ".join((*bill.running.unknown, *bill.parked.unknown)) + "."
+        else phrase(
+            "The saving is unknown: {reasons}.", reasons="; ".join((*bill.running.unknown, *bill.parked.unknown))
+        )
     )
-    parts += list(bill.notes)
-    parts += [f"Could not look up {what}: {why}" for what, why in bill.failures.items()]
-    return Group(*parts)
+    return Group(*parts, *_endnotes(bill))
+
+
+def _endnotes(bill: Bill) -> list[RenderableType]:
+    return [
+        *bill.notes,
+        *(phrase("Could not look up {what}: {why}", what=phrase(what), why=why) for what, why in bill.failures.items()),
+    ]
 
 
 def _sum_words(total: Sum) -> str:
-    words = f"{money(total.hourly)} CNY an hour, {money(total.monthly)} CNY a month"
-    return words + (f", without {'; '.join(total.unknown)}" if total.unknown else "")
+    words = phrase(
+        "{hourly} CNY an hour, {monthly} CNY a month", hourly=money(total.hourly), monthly=money(total.monthly)
+    )
+    return words + (phrase(", without {unknown}", unknown="; ".join(total.unknown)) if total.unknown else "")

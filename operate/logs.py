@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import PureWindowsPath
 
-from components.bootstrap.paths import ROOT
+from guest.paths import ROOT
 from operate.channel import Channel
-from operate.failures import ExitCode, OperateError
+from operate.errors import ExitCode, OperateError
+from words import phrase
 
 POLL_SECONDS = 2.0
 #: What is shown of a training's log at first; upstream redraws its bar in it many thousand times.
@@ -74,5 +75,7 @@ def newest_run(channel: Channel) -> str:
         return str(answer["running"])
     runs = channel.ask("runs")["runs"]
     if not runs:
-        raise OperateError("There are no runs on the machine.", "Start one: chatglm train DATASET.", ExitCode.BAD_INPUT)
+        raise OperateError(
+            phrase("There are no runs on the machine."), phrase("Start one: chatglm train DATASET."), ExitCode.BAD_INPUT
+        )
     return str(max(runs, key=lambda run: run["created"])["run"])

@@ -12,7 +12,8 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from operate.failures import OperateError
+from operate.errors import OperateError
+from words import phrase
 
 _PIPE_WIDTH = 200
 
@@ -26,24 +27,24 @@ class Output:
     @property
     def _out(self) -> Console:
         # Made when it is used: tests and pipes exchange the streams. Long lines of a pipe are not wrapped.
-        return Console(soft_wrap=True)
+        return _console(soft_wrap=True)
 
     @property
     def progress(self) -> Console:
         """For what is on the way: announcements, progress bars, questions."""
-        return Console(stderr=True, quiet=self.as_json)
+        return _console(stderr=True, quiet=self.as_json)
 
     def show(self, document: Mapping[str, Any], *renderables: RenderableType) -> None:
         """Show a result: the document as JSON, or what is made of it for a person."""
         if self.as_json:
             self._out.print_json(json.dumps(document, ensure_ascii=False, default=_plain))
             return
-        console = Console()
+        console = _console()
         if not console.is_terminal:
             # Nobody wraps what goes into a pipe, and cut names are worth nothing there.
-            console = Console(width=_PIPE_WIDTH)
+            console = _console(width=_PIPE_WIDTH)
         for renderable in renderables:
-            console.print(renderable)
+            console.print(renderable, crop=False)  # a name is worth nothing when its end is missing
 
     def line(self, document: Mapping[str, Any], text: str | None = None) -> None:
         """One of many results: a JSON document on a line of its own, or the text (nothing without one)."""
@@ -54,17 +55,22 @@ class Output:
 
     def say(self, text: str, style: str = "") -> None:
         """One line on the way."""
-        self.progress.print(text, style=style or None, highlight=False, markup=False)
+        self.progress.print(text, style=style or None, highlight=False, markup=False, soft_wrap=True)
 
     def fail(self, error: OperateError) -> None:
         """The one message of a failure."""
         if self.as_json:
             self._out.print_json(json.dumps(error.as_dict(), ensure_ascii=False))
             return
-        console = Console(stderr=True, soft_wrap=True)
+        console = _console(stderr=True, soft_wrap=True)
         console.print(error.message, style="red", highlight=False, markup=False)
         if error.hint:
             console.print(error.hint, highlight=False, markup=False)
+
+
+def _console(**options: Any) -> Console:
+    """A console that shows texts as they are: what a machine, a file or Tencent says may hold brackets and colons."""
+    return Console(markup=False, emoji=False, **options)
 
 
 def _plain(value: object) -> object:
@@ -92,5 +98,5 @@ def human_seconds(seconds: float) -> str:
     if minutes < 1:
         return f"{int(seconds)} s"
     if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+        return phrase("{minutes} min", minutes=minutes)
+    return phrase("{minutes} h {minutes_2:02d} min", minutes=minutes // 60, minutes_2=minutes % 60)

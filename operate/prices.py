@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from components.cloud import Cloud
-from components.facts import Offer
 from components.rules import VGPU_TYPES
+from tencent.cloud import Cloud
+from tencent.facts import Offer
+from words import phrase
 
 MINIMUM_GB = 16
 
@@ -76,14 +77,14 @@ def read_offers(cloud: Cloud, charge_type: str) -> tuple[Offer, ...]:
 
 def render(found: Iterable[Choice], charge_type: str) -> Table:
     table = Table(box=None, padding=(0, 2), title=None)
-    table.add_column("Zone 可用区")
-    table.add_column("Type 机型")
+    table.add_column(phrase("Zone"))
+    table.add_column(phrase("Type"))
     table.add_column("GPU")
-    table.add_column(f"CNY/h ({charge_type})", justify="right")
-    table.add_column("Stock 库存")
+    table.add_column(phrase("CNY/h ({charge_type})", charge_type=charge_type), justify="right")
+    table.add_column(phrase("Stock"))
     for one in found:
-        price = "unknown" if one.price is None else f"{one.price:.2f}"
-        stock = "yes" if one.in_stock else f"sold out {one.reason}".strip()
+        price = phrase("unknown") if one.price is None else f"{one.price:.2f}"
+        stock = phrase("yes") if one.in_stock else phrase("sold out {reason}", reason=one.reason).strip()
         table.add_row(
             one.zone,
             one.instance_type,

@@ -8,33 +8,38 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
-import subprocess
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from components.cloud import Access, Cloud, find_region
+import yaml
+
+from components.identity import Identity
 from components.lifecycle import candidate_zones
+from components.prior import unknown_form
 from components.settings import PROJECT, Settings, load_settings
 from components.survey import NO_KEYS
-from operate.failures import ExitCode, OperateError
-from tools.pulumi_engine import HOME as ENGINE_HOME
-from tools.rehearsal import LOCAL, PORT, STACK
-from tools.workspace import ROOT, local_environment
-
-_TIMEOUT_SECONDS = 60
+from operate.errors import ExitCode, OperateError
+from operate.queries import NoStackError, ask, no_engine, read, read_text
+from rehearsal.engine import HOME as ENGINE_HOME
+from rehearsal.engine import ROOT
+from rehearsal.environment import LOCAL, STACK, rehearsal_environment
+from tencent.access import Access, AccessError, find_region
+from tencent.cloud import Cloud
+from words import phrase
 
 
 @dataclass(frozen=True)
 class Stack:
     """`id` is organization/project/stack, as tags name it; `config` has every value as the program reads it.
 
-    `encrypted` names the keys that the stack holds as secrets; secret outputs are left out.
+    `encrypted` names the keys that the stack holds as secrets; secret outputs are left out. A stack that does not
+    exist was removed, or never made. `identity` is what the state holds where no update has told it yet.
     """
 
     name: str
@@ -44,11 +49,23 @@ class Stack:
     encrypted: frozenset[str] = frozenset()
     outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exists: bool = True
+    identity: Identity | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where the engine keeps the configuration."""
+        return stack_file(self.project, self.name)
 
     @cached_property
     def settings(self) -> Settings:
         """The checked settings. Raises SettingsError that lists every mistake."""
         return load_settings(self.config, self.encrypted)
+
+    @property
+    def known_settings(self) -> Settings | None:
+        """The settings; None where the stack was removed and its configuration with it."""
+        return self.settings if self.exists else None
 
     @property
     def region(self) -> str:
@@ -82,15 +99,19 @@ class Stack:
         access = self.access
         if access is None:
             raise OperateError(
-                f"{NO_KEYS[0].upper()}{NO_KEYS[1:]}.",
-                "Set them, or use the rehearsal: --stack local.",
+                phrase(NO_KEYS),
+                phrase("Set them, or use the rehearsal: --stack local."),
                 ExitCode.TURNED_AWAY,
             )
         return Cloud(access, patience_seconds)
 
 
-def open_stack(name: str | None) -> Stack:
-    """Read a stack: the named one, else the one that is selected, else the rehearsal's. Raises OperateError."""
+def open_stack(name: str | None, *, lost_too: bool = False) -> Stack:
+    """Read a stack: the named one, else the one that is selected, else the rehearsal's.
+
+    With `lost_too` a name that the backend does not hold is opened as well, without outputs and with what its file
+    still says: what a removed stack left in the cloud carries its name. Raises OperateError.
+    """
     project = find_project(Path.cwd())
     environment = find_environment(name)
     if name is None:
@@ -99,44 +120,107 @@ def open_stack(name: str | None) -> Stack:
             name, environment = STACK, find_environment(STACK)
             if not is_rehearsal(name):
                 raise OperateError(
-                    "No stack is named and none is selected.",
-                    "Name one with --stack, select one (pulumi stack select), or begin with the rehearsal: make up.",
+                    phrase("No stack is named and none is selected."),
+                    phrase(
+                        "Name one with --stack, select one (chatglm pulumi stack select), or begin with the "
+                        "rehearsal: make up."
+                    ),
                     ExitCode.BAD_INPUT,
                 )
+    short = name.rpartition("/")[2]
+    demand_place(project, short)
     with ThreadPoolExecutor(3) as pool:
-        config = pool.submit(_read, project, environment, "config", "--json", "--show-secrets", "--stack", name)
+        config = pool.submit(read, project, environment, "config", "--json", "--show-secrets", "--stack", name)
         # Without the secret ones, whose decryption would take as long as all the rest.
-        outputs = pool.submit(_read, project, environment, "stack", "output", "--json", "--stack", name)
+        outputs = pool.submit(read, project, environment, "stack", "output", "--json", "--stack", name)
         organization = pool.submit(_organization, project, environment, name)
-        entries = config.result()
+        stack_id = f"{organization.result()}/{PROJECT}/{short}"
+        try:
+            entries = config.result()
+        except NoStackError:
+            if not lost_too:
+                raise
+            left = read_plain(stack_file(project, short))
+            return Stack(short, stack_id, project, left, environment=environment, exists=False)
         values = {key: _value(entry) for key, entry in entries.items()}
         encrypted = frozenset(key for key, entry in entries.items() if entry.get("secret"))
-        short = name.rpartition("/")[2]
-        return Stack(
-            short,
-            f"{organization.result()}/{PROJECT}/{short}",
-            project,
-            values,
-            encrypted,
-            outputs.result(),
-            environment,
+        try:
+            Access.find(values, environment)
+        except AccessError as error:
+            raise OperateError(str(error), code=ExitCode.BAD_INPUT) from None
+        told = outputs.result()
+        if reason := unknown_form(told):
+            raise OperateError(reason, code=ExitCode.BAD_INPUT)
+        held = None if told.get("identity") else _held_identity(project, environment, name)
+        return Stack(short, stack_id, project, values, encrypted, told, environment, identity=held)
+
+
+def _held_identity(project: Path, environment: Mapping[str, str], name: str) -> Identity | None:
+    """Of a state that no update has brought to its end: it may own a machine all the same."""
+    deployment = read(project, environment, "stack", "export", "--stack", name).get("deployment") or {}
+    resources = {str(one["urn"]): one for one in deployment.get("resources") or () if "urn" in one}
+    return Identity.from_state(resources)
+
+
+def nothing_left(stack: Stack) -> OperateError:
+    """A name that neither the backend nor the cloud knows: most likely a slip of the pen."""
+    return NoStackError(
+        phrase(
+            "There is no stack {stack!r}, and nothing in the cloud carries its name ({stack_id}).",
+            stack=stack.name,
+            stack_id=stack.id,
+        ),
+        phrase("See chatglm pulumi stack ls."),
+        ExitCode.BAD_INPUT,
+    )
+
+
+def demand_place(project: Path, name: str) -> None:
+    """Raise OperateError where a stack's file still lies where 0.1.0 kept it: the engine reads it no more."""
+    file, earlier = stack_file(project, name), project / f"Pulumi.{name}.yaml"
+    if file == earlier or file.exists() or not earlier.exists():
+        return
+    if "encryptionsalt" in earlier.read_text(encoding="utf-8"):  # an example has none
+        raise OperateError(
+            phrase(
+                "{earlier} lies where version 0.1.0 kept it; the engine looks for it in {folder}/.",
+                earlier=earlier.name,
+                folder=file.parent.name,
+            ),
+            f"mkdir -p {file.parent.name} && mv {earlier.name} {file.parent.name}/",
+            ExitCode.BAD_INPUT,
         )
+
+
+def stack_file(project: Path, name: str) -> Path:
+    """Where the engine keeps a stack's configuration: in the folder that the project's stackConfigDir names."""
+    try:
+        folder = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8")).get("stackConfigDir") or ""
+    except (OSError, AttributeError, yaml.YAMLError):
+        folder = ""
+    return project / folder / f"Pulumi.{name}.yaml"
+
+
+def read_plain(file: Path) -> dict[str, str]:
+    """The values of a stack's file that are no secrets, as the program reads them; none without the file."""
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return {}
+    plain = {key: value for key, value in (config or {}).items() if not (isinstance(value, dict) and "secure" in value)}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
 
 
 def read_secret(stack: Stack, output: str) -> str:
     """A secret output of the stack's last update. Raises OperateError."""
-    run = _run(stack.project, stack.environment, "stack", "output", output, "--show-secrets", "--stack", stack.name)
-    if run.returncode:
-        raise explain_engine(run.stderr)
-    return run.stdout.strip()
+    command = ("stack", "output", output, "--show-secrets", "--stack", stack.name)
+    return read_text(stack.project, stack.environment, *command).strip()
 
 
 def list_stacks(stack: Stack) -> set[str]:
     """Names of all stacks of the project. Raises OperateError."""
-    run = _run(stack.project, stack.environment, "stack", "ls", "--json")
-    if run.returncode:
-        raise explain_engine(run.stderr)
-    return {str(one["name"]).rpartition("/")[2] for one in json.loads(run.stdout)}
+    listed = json.loads(read_text(stack.project, stack.environment, "stack", "ls", "--json"))
+    return {str(one["name"]).rpartition("/")[2] for one in listed}
 
 
 def find_project(folder: Path) -> Path:
@@ -150,30 +234,49 @@ def find_project(folder: Path) -> Path:
 
 def is_rehearsal(name: str) -> bool:
     """Whether this is the stack of `make up`, which lives on the local cloud."""
-    return name == STACK and (LOCAL / "cloud" / "keys.json").is_file() and (LOCAL / "state").is_dir()
+    try:
+        return name == STACK and (LOCAL / "cloud" / "keys.json").is_file() and (LOCAL / "state").is_dir()
+    except PermissionError:  # another user's clone: its rehearsal is that user's
+        return False
 
 
 def demand_rehearsal(stack: Stack) -> None:
-    """Raise OperateError where the rehearsal's local cloud does not run; other stacks need none."""
+    """Raise OperateError where the rehearsal's local cloud does not run; other stacks need none.
+
+    Only this clone's own cloud counts: another one may answer on the same port since.
+    """
     if not is_rehearsal(stack.name):
         return
-    try:
-        socket.create_connection(("127.0.0.1", PORT), timeout=2).close()
-    except OSError:
+    from localcloud.process import find_running  # only the rehearsal has what it needs installed
+
+    if find_running(LOCAL / "cloud") is None:
         raise OperateError(
-            f"The rehearsal's local cloud does not run (127.0.0.1:{PORT}).",
-            "Start it: make up.",
-            ExitCode.NO_CONNECTION,
-        ) from None
+            phrase("The rehearsal's local cloud does not run."), phrase("Start it: make up."), ExitCode.NO_CONNECTION
+        )
 
 
 def find_environment(name: str | None) -> dict[str, str]:
     """The variables for a stack's commands and calls: the caller's, and for the rehearsal those of the local cloud."""
     if name is not None and is_rehearsal(name):
-        return {**os.environ, **local_environment(LOCAL, LOCAL / "cloud", PORT)}
+        return {**os.environ, **rehearsal_environment()}
     # The program's own Python first (its language host takes the first on the PATH), our engine last.
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), str(ENGINE_HOME / "bin")]
     return {**os.environ, "PATH": os.pathsep.join(path), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+
+def become_pulumi(name: str | None, words: Sequence[str]) -> NoReturn:
+    """Replace this process by pulumi in a stack's environment, so that it alone speaks, asks and gets the signals.
+
+    Raises OperateError where there is no engine.
+    """
+    project, environment = find_project(Path.cwd()), find_environment(name)
+    if name is not None:
+        environment["PULUMI_STACK"] = name
+    program = shutil.which("pulumi", path=environment["PATH"])
+    if program is None:
+        raise no_engine()
+    os.chdir(project)
+    os.execve(program, [program, *words], environment)  # noqa: S606 - the engine itself, found on our own path
 
 
 def activate(stack: Stack) -> None:
@@ -182,8 +285,8 @@ def activate(stack: Stack) -> None:
 
 
 def _selected(project: Path, environment: Mapping[str, str]) -> str | None:
-    run = _run(project, environment, "stack", "--show-name")
-    return run.stdout.strip() or None if run.returncode == 0 else None
+    answer = ask(project, environment, "stack", "--show-name")
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
 def _organization(project: Path, environment: Mapping[str, str], name: str) -> str:
@@ -192,17 +295,12 @@ def _organization(project: Path, environment: Mapping[str, str], name: str) -> s
         return name.partition("/")[0]
     backend = environment.get("PULUMI_BACKEND_URL", "")
     if not backend:
-        run = _run(project, environment, "whoami", "--verbose", "--output", "json")
-        answer = json.loads(run.stdout) if run.returncode == 0 else {}
-        backend = str(answer.get("url", ""))
+        answer = ask(project, environment, "whoami", "--verbose", "--output", "json")
+        told = json.loads(answer.stdout) if answer.returncode == 0 else {}
+        backend = str(told.get("url", ""))
         if backend.startswith("https://"):
-            return str(answer.get("user") or "organization")
+            return str(told.get("user") or "organization")
     return "organization"
-
-
-def _plain(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs that are no secrets."""
-    return {name: value for name, value in outputs.items() if value != "[secret]"}
 
 
 def _value(entry: Mapping[str, Any]) -> str:
@@ -210,56 +308,3 @@ def _value(entry: Mapping[str, Any]) -> str:
     if "objectValue" in entry:
         return json.dumps(entry["objectValue"])
     return str(entry.get("value", ""))
-
-
-def _read(project: Path, environment: Mapping[str, str], *arguments: str) -> dict[str, Any]:
-    run = _run(project, environment, *arguments)
-    if run.returncode:
-        raise explain_engine(run.stderr)
-    answer: dict[str, Any] = json.loads(run.stdout or "{}")
-    return answer
-
-
-def _run(project: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
-    try:
-        return subprocess.run(
-            command,
-            cwd=project,
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise OperateError(
-            "The Pulumi engine is not installed.", "Run make up once, which fetches or builds it; or install Pulumi."
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise OperateError(
-            f"Pulumi did not answer within {_TIMEOUT_SECONDS} s.", "Check its backend (pulumi whoami -v)."
-        ) from None
-
-
-def explain_engine(text: str) -> OperateError:
-    """The engine's complaint as one plain message."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.partition("error:")[2].strip() for line in lines if "error:" in line]
-    last = next((line for line in reversed(errors) if line), lines[-1] if lines else "no reason given")
-    if "no stack named" in text:
-        return OperateError(f"{last[0].upper()}{last[1:]}.", "See pulumi stack ls.", ExitCode.BAD_INPUT)
-    if "passphrase" in text:
-        return OperateError(
-            "The stack's secrets cannot be read: the passphrase is missing or wrong.",
-            "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
-            ExitCode.TURNED_AWAY,
-        )
-    if "currently locked" in text:
-        return OperateError(
-            "Another update of this stack is under way.",
-            "Wait for it; if it was cut off: pulumi cancel.",
-            ExitCode.REFUSED,
-        )
-    return OperateError(f"Pulumi: {last}", "", ExitCode.FAILED)

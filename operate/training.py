@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from guest.errors import GuestError
+from guest.files import file_sha256
 from guest.training import dataset
 from guest.training.dataset import Report
 from guest.training.options import TrainOptions, read_options
 from guest.training.runs import check_name
 from operate.channel import Channel
-from operate.failures import ExitCode, OperateError, from_guest
+from operate.errors import ExitCode, OperateError, from_guest
 from operate.output import Output, human_bytes, human_seconds
 from operate.transfer import fetch_file, send_dataset, send_file
+from words import heard, later, phrase, worded
 
 POLL_SECONDS = 2.0
 #: The demo loads 13 GB before it answers.
@@ -38,6 +43,7 @@ class TrainRequest:
     name: str | None = None
     resume: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    keep_going: bool | None = None
 
 
 def check_here(request: TrainRequest) -> list[Report]:
@@ -63,6 +69,7 @@ def check_here(request: TrainRequest) -> list[Report]:
                 options.columns,
                 max_source_length=options.max_source_length,
                 max_target_length=options.max_target_length,
+                samples_per_step=options.samples_per_step if path is request.dataset else 1,
             )
             reports.append(report)
             report.raise_for_mistakes()
@@ -70,21 +77,32 @@ def check_here(request: TrainRequest) -> list[Report]:
             problems.append(error)
     if problems:
         hints = dict.fromkeys(error.hint for error in problems if error.hint)
-        raise OperateError("\n".join(error.message for error in problems), " ".join(hints), ExitCode.BAD_INPUT)
+        raise OperateError(
+            "\n".join(worded(error.message) for error in problems), " ".join(map(worded, hints)), ExitCode.BAD_INPUT
+        )
     return reports
 
 
 def start(channel: Channel, request: TrainRequest, output: Output) -> dict[str, Any]:
     """Send what is needed and start the detached task; returns the machine's answer at once."""
     if request.resume is not None:
-        return channel.ask("train", {"resume": request.resume, "options": dict(request.options)}, seconds=300)
+        again: dict[str, Any] = {"resume": request.resume, "options": dict(request.options)}
+        if request.keep_going is not None:
+            again["keepGoing"] = request.keep_going
+        return channel.ask("train", again, seconds=300)
     if request.dataset is None:
-        raise OperateError("train needs a data set, or --resume RUN.", "chatglm train DATASET", ExitCode.BAD_INPUT)
+        raise OperateError(
+            phrase("train needs a data set, or --resume RUN."), "chatglm train DATASET", ExitCode.BAD_INPUT
+        )
     ask: dict[str, Any] = {"dataset": send_dataset(channel, request.dataset, output), "options": dict(request.options)}
+    ask["dataName"] = request.dataset.name
     if request.dev is not None:
         ask["dev"] = send_dataset(channel, request.dev, output)
+        ask["devName"] = request.dev.name
     if request.name is not None:
         ask["name"] = request.name
+    if request.keep_going is not None:
+        ask["keepGoing"] = request.keep_going
     return channel.ask("train", ask, seconds=600)
 
 
@@ -106,10 +124,12 @@ class Keeper:
             fetched = fetch(self._channel, self._run, self._folder, self._output, data=self.kept is None)
         except OperateError as error:
             # The next checkpoint comes soon; a training must not be given up for one fetch.
-            self._output.say(f"Checkpoint {newest} was not fetched: {error.message}", "yellow")
+            self._output.say(
+                phrase("Checkpoint {newest} was not fetched: {message}", newest=newest, message=error.message), "yellow"
+            )
             return
         self.kept = fetched["step"]
-        self._output.say(f"Kept checkpoint {self.kept} in {fetched['file']}.")
+        self._output.say(phrase("Kept checkpoint {kept} in {file}.", kept=self.kept, file=fetched["file"]))
 
 
 def follow(
@@ -127,7 +147,10 @@ def follow(
     """
     lost: float | None = None
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), console=output.progress
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
+        console=output.progress,
     ) as bar:
         task = bar.add_task(run, total=None, words="")
         while True:
@@ -137,7 +160,7 @@ def follow(
                 lost = time.monotonic() if lost is None else lost
                 if error.code is not ExitCode.NO_CONNECTION or time.monotonic() - lost >= patience_seconds:
                     raise
-                bar.update(task, words="the machine does not answer; trying again")
+                bar.update(task, words=phrase("the machine does not answer; trying again"))
                 wait(POLL_SECONDS)
                 continue
             lost = None
@@ -158,23 +181,40 @@ def progress_words(told: Mapping[str, Any]) -> str:
     if told.get("total"):
         words.append(f"{told.get('step', 0)}/{told['total']}")
     if told.get("loss") is not None:
-        words.append(f"loss {told['loss']:.4g}")
+        words.append(phrase("loss {loss:.4g}", loss=told["loss"]))
+    if told.get("holdOutLosses"):
+        words.append(
+            phrase(
+                "held-out {loss:.4g} (best at {best})",
+                loss=told["holdOutLosses"][-1][1] or math.nan,
+                best=told.get("bestStep"),
+            )
+        )
     if told.get("secondsPerStep"):
-        words.append(f"{told['secondsPerStep']:.1f} s/step")
+        words.append(phrase("{seconds:.1f} s/step", seconds=told["secondsPerStep"]))
     if told.get("secondsLeft") is not None:
-        words.append(f"{human_seconds(told['secondsLeft'])} left")
+        words.append(phrase("{time} left", time=human_seconds(told["secondsLeft"])))
     if told.get("gpu"):
         gpu = told["gpu"]
-        words.append(f"GPU {gpu['usedBytes'] / 1024**3:.1f} of {gpu['totalBytes'] / 1024**3:.1f} GiB")
-    return ", ".join(words)
+        words.append(
+            phrase(
+                "GPU {used:.1f} of {total:.1f} GiB",
+                used=gpu["usedBytes"] / 1024**3,
+                total=gpu["totalBytes"] / 1024**3,
+            )
+        )
+    return phrase(", ").join(words)
 
 
 def conclude(answer: Mapping[str, Any]) -> None:
     """Raise OperateError for a run that did not end well, with the reason and what to try."""
     if answer.get("state") in ("failed", "interrupted"):
-        reason = answer.get("reason") or "the machine went away while it ran"
-        hint = answer.get("hint") or f"Go on with it: chatglm train --resume {answer.get('run')}."
-        raise OperateError(f"Run {answer.get('run')} {answer['state']}: {reason}", str(hint))
+        reason = heard(answer, "reason") or phrase("the machine went away while it ran")
+        hint = heard(answer, "hint") or phrase("Go on with it: chatglm train --resume {run}.", run=answer.get("run"))
+        raise OperateError(
+            phrase("Run {run} {state}: {reason}", run=answer.get("run"), state=phrase(answer["state"]), reason=reason),
+            hint,
+        )
 
 
 def fetch(
@@ -203,14 +243,16 @@ def push(channel: Channel, run: str, folder: Path, output: Output) -> dict[str, 
     files = [one for one in (target.with_suffix(".data.zip"), target) if one.is_file()]
     if not files:
         raise OperateError(
-            f"There is no fetched run {run} in {folder}.", f"It would be {target}; see --folder.", ExitCode.BAD_INPUT
+            phrase("There is no fetched run {run} in {folder}.", run=run, folder=folder),
+            phrase("It would be {target}; see --folder.", target=target),
+            ExitCode.BAD_INPUT,
         )
     if any(one["run"] == run for one in channel.ask("runs")["runs"]):
         files = files[-1:]  # a machine that has the run has its data
     answer: dict[str, Any] = {}
     for file in files:
         remote = send_file(channel, file, output)
-        answer = channel.ask("unpack", {"path": remote, "sha256": dataset.file_sha256(file)}, seconds=PACK_SECONDS)
+        answer = channel.ask("unpack", {"path": remote, "sha256": file_sha256(file)}, seconds=PACK_SECONDS)
         channel.ask("discard", {"path": remote})
     return answer
 
@@ -242,14 +284,58 @@ def evaluate(
     outcomes = channel.ask("evaluation", {"run": run, "checkpoint": step})["evaluations"]
     outcome: dict[str, Any] = outcomes[-1]
     if outcome["state"] != "finished":
-        reason = outcome.get("reason") or "it was interrupted"
-        raise OperateError(f"The evaluation of {run} {outcome['state']}: {reason}", str(outcome.get("hint") or ""))
+        reason = heard(outcome, "reason") or phrase("it was interrupted")
+        raise OperateError(
+            phrase("The evaluation of {run} {state}: {reason}", run=run, state=phrase(outcome["state"]), reason=reason),
+            heard(outcome, "hint"),
+        )
     if outcome.get("predictions"):
         about = channel.ask("file", {"path": outcome["predictions"]})
         target = folder / f"{run}-{started['checkpoint']}-predictions.jsonl"
         fetch_file(channel, about["path"], target, about["bytes"], about["sha256"], output)
         outcome = {**outcome, "predictionsHere": str(target)}
     return outcome
+
+
+def compare(
+    channel: Channel,
+    run: str,
+    output: Output,
+    *,
+    checkpoint: int | None = None,
+    questions: list[str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Ask base and tuned model the same, wait for the answers, return them side by side."""
+    ask = {"run": run, "checkpoint": checkpoint, "questions": questions or None}
+    channel.ask("compare", {key: value for key, value in ask.items() if value is not None}, seconds=300)
+    follow(channel, run, output, wait=wait)
+    told = channel.ask("comparison", {"run": run})
+    if told["state"] != "finished":
+        reason = heard(told, "reason") or phrase("it was interrupted")
+        raise OperateError(
+            phrase("The comparison of {run} {state}: {reason}", run=run, state=phrase(told["state"]), reason=reason),
+            heard(told, "hint"),
+        )
+    return told
+
+
+def render_comparison(told: Mapping[str, Any]) -> RenderableType:
+    """One row a question: what was asked and expected, and what each model says."""
+    table = Table(show_lines=True)
+    table.add_column(phrase("Question"), overflow="fold", ratio=2)
+    expected = any(row["expected"] for row in told["answers"])
+    if expected:
+        table.add_column(phrase("In the data"), overflow="fold", ratio=3)
+    table.add_column(phrase("Base"), overflow="fold", ratio=3)
+    table.add_column(
+        phrase("Tuned: {run}, {checkpoint}", run=told["run"], checkpoint=told["checkpoint"]), overflow="fold", ratio=3
+    )
+    for row in told["answers"]:
+        cells = [row["question"], row["expected"] or "", row["base"], row["tuned"]]
+        table.add_row(*map(Text, cells if expected else [cells[0], *cells[2:]]))
+    notes = [phrase("Rehearsal: no model is loaded, answers are simulated.")] if told.get("rehearsal") else []
+    return Group(table, *notes)
 
 
 def deploy(channel: Channel, run: str, checkpoint: int | None) -> dict[str, Any]:
@@ -260,33 +346,79 @@ def deploy(channel: Channel, run: str, checkpoint: int | None) -> dict[str, Any]
 
 def render_report(report: Report) -> RenderableType:
     """What the check of a data set found, before it is sent."""
-    lines = [f"{report.name}: {report.rows:,} rows, {human_bytes(report.bytes)}, {report.encoding}"]
-    about = "" if report.lengths_are_exact else " (estimated)"
-    for count, what in ((report.cut_prompts, "prompts"), (report.cut_responses, "answers")):
+    lines = [
+        phrase(
+            "{file}: {rows:,} rows, {bytes}, {form}, {encoding}",
+            file=report.name,
+            rows=report.rows,
+            bytes=human_bytes(report.bytes),
+            form=phrase(report.form),
+            encoding=report.encoding,
+        )
+    ]
+    about = "" if report.lengths_are_exact else phrase(" (estimated)")
+    for count, what in ((report.cut_prompts, phrase("prompts")), (report.cut_responses, phrase("answers"))):
         if count:
-            lines.append(f"  {count:,} {what} get cut{about}")
-    lines += [f"  {finding}" for finding in report.warnings]
+            lines.append(phrase("  {count:,} {what} get cut{about}", count=count, what=what, about=about))
+    lines += [f"  {worded(said)}" for said in (*report.notes, *(one.words for one in report.warnings))]
     return "\n".join(lines)
 
 
+#: Names up to here stand in a table on any screen; longer ones get a line of their own.
+_SHORT_NAME = 24
+
+
 def render_runs(answer: Mapping[str, Any]) -> RenderableType:
+    """The runs with what has to be typed first: their names are never cut or broken, however narrow the screen."""
+    runs = list(answer.get("runs") or ())
+    serving = phrase("The demo serves {serving}.", serving=answer.get("serving", "base"))
+    if not runs:
+        return Group(phrase("There are no runs yet."), serving)
+    unreadable = [f"{run['run']}: {heard(run, 'reason')}" for run in runs if run["state"] == "unreadable"]
+    longest = max(cell_len(run["run"]) for run in runs)
+    if longest > _SHORT_NAME:
+        return Group(*(part for run in runs for part in _run_lines(run)), *unreadable, serving)
     table = Table(box=None, padding=(0, 2))
-    for title in ("Run", "State 状态", "Checkpoint", "Steps", "pre_seq_len", "Data 数据", "Created (UTC)"):
-        table.add_column(title)
-    for run in answer.get("runs") or ():
-        checkpoint = run.get("newestCheckpoint")
-        broken = f" (+{len(run['incompleteCheckpoints'])} broken)" if run.get("incompleteCheckpoints") else ""
-        table.add_row(
-            run["run"] + (" (rehearsal)" if run.get("rehearsal") else ""),
-            run["state"],
-            f"{'none' if checkpoint is None else checkpoint}{broken}",
-            str(run["maxSteps"]),
-            str(run["preSeqLen"]),
-            run["data"]["name"],
-            run["created"],
-        )
-    serving = f"The demo serves {answer.get('serving', 'base')}."
-    return Group(table, serving) if answer.get("runs") else Group("There are no runs yet.", serving)
+    table.add_column(phrase("Run"), min_width=longest)
+    for title in _RUN_TITLES:
+        table.add_column(phrase(title), overflow="fold")
+    for run in runs:
+        table.add_row(run["run"], *_run_cells(run))
+    return Group(table, *unreadable, serving)
+
+
+_RUN_TITLES = (
+    later("State"),
+    later("Checkpoint"),
+    later("Steps"),
+    "pre_seq_len",
+    later("Data"),
+    later("Created (UTC)"),
+)
+
+
+def _run_lines(run: Mapping[str, Any]) -> tuple[Text, str]:
+    told = phrase(", ").join(
+        f"{phrase(title)} {cell}" for title, cell in zip(_RUN_TITLES, _run_cells(run), strict=True)
+    )
+    return Text(run["run"], style="bold", no_wrap=True, overflow="ignore"), f"  {told}"
+
+
+def _run_cells(run: Mapping[str, Any]) -> tuple[str, ...]:
+    checkpoint = run.get("newestCheckpoint")
+    broken = (
+        phrase(" (+{count} broken)", count=len(run["incompleteCheckpoints"]))
+        if run.get("incompleteCheckpoints")
+        else ""
+    )
+    return (
+        phrase(run["state"]) + (phrase(" (rehearsal)") if run.get("rehearsal") else ""),
+        f"{phrase('none') if checkpoint is None else checkpoint}{broken}",
+        str(run["maxSteps"] or ""),
+        str(run["preSeqLen"] or ""),
+        (run["data"] or {}).get("name", ""),
+        run["created"] or "",
+    )
 
 
 def render_scores(outcome: Mapping[str, Any]) -> RenderableType:
@@ -294,21 +426,26 @@ def render_scores(outcome: Mapping[str, Any]) -> RenderableType:
     published = outcome.get("published") or {}
     table = Table(box=None, padding=(0, 2))
     table.add_column(f"{outcome['run']}, {outcome['checkpoint']}")
-    table.add_column("here", justify="right")
+    table.add_column(phrase("here"), justify="right")
     if published:
-        table.add_column("published", justify="right")
+        table.add_column(phrase("published"), justify="right")
     for name, score in (outcome.get("scores") or {}).items():
-        cells = [name, "unknown" if score is None else f"{score:.2f}"]
+        cells = [name, phrase("unknown") if score is None else f"{score:.2f}"]
         if published:
             cells.append(f"{published[name]:.2f}" if name in published else "")
         table.add_row(*cells)
     notes: list[RenderableType] = []
     if outcome.get("rehearsal"):
-        notes.append("Rehearsal: no model was trained, these figures mean nothing.")
+        notes.append(phrase("Rehearsal: no model was trained, these figures mean nothing."))
     if published:
-        notes.append(str(outcome.get("publishedNote") or ""))
+        notes.append(heard(outcome, "publishedNote"))
     if outcome.get("emptyPredictions"):
-        notes.append(f"{outcome['emptyPredictions']} predictions are empty; they count as 0.")
+        notes.append(
+            phrase(
+                "{count} predictions are empty; they count as 0.",
+                count=outcome["emptyPredictions"],
+            )
+        )
     if outcome.get("predictionsHere"):
-        notes.append(f"Predictions: {outcome['predictionsHere']}")
+        notes.append(phrase("Predictions: {file}", file=outcome["predictionsHere"]))
     return Group(table, *notes)

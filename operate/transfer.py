@@ -10,11 +10,12 @@ from pathlib import Path, PureWindowsPath
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from components.bootstrap.paths import ROOT
-from guest.training.dataset import file_sha256
+from guest.files import file_sha256
+from guest.paths import ROOT
 from operate.channel import Channel
-from operate.failures import OperateError
+from operate.errors import OperateError
 from operate.output import Output
+from words import phrase
 
 INBOX = PureWindowsPath(ROOT) / "inbox"
 #: Fastest level of gzip: WinRM carries a few MB/s, and text shrinks to a third at some 100 MB/s.
@@ -27,13 +28,13 @@ def send_dataset(channel: Channel, path: Path, output: Output) -> str:
     digest = file_sha256(path)
     remote = str(INBOX / remote_name(path, digest))
     if channel.ask("file", {"path": remote})["sha256"] == digest:
-        output.say(f"{path.name} is on the machine already.")
+        output.say(phrase("{path} is on the machine already.", path=path.name))
         return remote
     with tempfile.TemporaryDirectory(prefix="chatglm-") as folder:
         packed = Path(folder) / "packed.gz"
         pack(path, packed)
         name = f"{PureWindowsPath(remote).name}.gz"
-        arrived = _upload(channel, packed, name, f"Sending {path.name}", output)
+        arrived = _upload(channel, packed, name, phrase("Sending {path}", path=path.name), output)
     return str(channel.ask("inflate", {"path": arrived, "sha256": digest}, seconds=600)["path"])
 
 
@@ -43,7 +44,7 @@ def send_file(channel: Channel, path: Path, output: Output) -> str:
     remote = str(INBOX / remote_name(path, digest))
     if channel.ask("file", {"path": remote}, seconds=600)["sha256"] == digest:
         return remote
-    return _upload(channel, path, PureWindowsPath(remote).name, f"Sending {path.name}", output)
+    return _upload(channel, path, PureWindowsPath(remote).name, phrase("Sending {path}", path=path.name), output)
 
 
 def fetch_file(channel: Channel, remote: str, target: Path, size: int, sha256: str, output: Output) -> None:
@@ -52,11 +53,13 @@ def fetch_file(channel: Channel, remote: str, target: Path, size: int, sha256: s
     # The hash in the name: what is left of another version is not gone on with.
     part = target.with_name(f"{target.name}.{sha256[:12]}.part")
     with _bar(output) as progress:
-        task = progress.add_task(f"Fetching {target.name}", total=size)
+        task = progress.add_task(phrase("Fetching {target}", target=target.name), total=size)
         channel.download(remote, part, size, lambda done: progress.update(task, completed=done))
     if file_sha256(part) != sha256:
         part.unlink()
-        raise OperateError(f"{target.name} arrived damaged.", "Fetch it again; nothing was replaced.")
+        raise OperateError(
+            phrase("{target} arrived damaged.", target=target.name), phrase("Fetch it again; nothing was replaced.")
+        )
     part.replace(target)
     for old in target.parent.glob(f"{target.name}.*.part"):
         old.unlink()
@@ -87,7 +90,7 @@ def _upload(channel: Channel, path: Path, name: str, title: str, output: Output)
 
 def _bar(output: Output) -> Progress:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

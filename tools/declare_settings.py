@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from components.settings import PROJECT, Settings
+from components.settings_words import CHINESE
 
 PULUMI_YAML = Path(__file__).parent.parent / "Pulumi.yaml"
 
@@ -24,7 +25,8 @@ def declarations() -> dict[str, dict[str, Any]]:
         if default is PydanticUndefined:
             raise TypeError(f"{name} has no default")
         declared: dict[str, Any] = _type(info.annotation)
-        declared["description"] = info.description
+        # Pulumi knows no language here: both stand in one text.
+        declared["description"] = f"{info.description} {CHINESE[str(info.alias)]}"
         if isinstance(default, SecretStr):
             # Not declared `secret: true`: the engine refuses a declared default that is not encrypted, and
             # without a default it refuses a stack that leaves the key out, before all mistakes can be told at once.

@@ -20,16 +20,20 @@ from rich.console import Console
 from components.bootstrap.powershell import environment, minify
 from components.bootstrap.render import render, scripts
 from components.bootstrap.unpack import unpack_user_data
+from line.packed import PACK
+from line.rescue import LOOK
 from tools.powershell_51 import ALLOWED
 from tools.powershell_matrix import inputs, matrix
 
 #: Script blocks of this project; `&` on anything else starts a program.
-_OWN_BLOCKS = frozenset({"$Done", "$Do", "$Check", "$Serve"})
+_OWN_BLOCKS = frozenset({"$Done", "$Do", "$Check", "$Serve", "$Part", "$Look"})
 _NEWER_OPERATORS = frozenset({"&&", "||", "??", "??=", "?.", "?["})
 _DOWNLOADERS = re.compile(
     r"WebClient|HttpClient|WebRequest|Start-BitsTransfer|bitsadmin|certutil|DownloadFile", re.IGNORECASE
 )
 _FORWARD_SLASH = re.compile(r"""[A-Za-z]:/(?!/)|\$(?:\w+|\{\w+\}|\(\w+\))/\w""")
+#: Functions that compare the hash of what they fetch before they use it.
+_COMPARING = frozenset({"Save-File", "Wait-SecondStage"})
 _METADATA = "http://metadata.tencentyun.com/latest/meta-data/"
 _CLOSING_TAG = "</powershell>"
 
@@ -138,13 +142,10 @@ def _command(script: Script, command: Any, functions: frozenset[str] | set[str])
 def _call(script: Script, command: Any, name: str) -> Iterator[Problem]:
     """Downloads: curl only where a hash is compared, now or by the downloader, or for the metadata of the machine."""
     text, before = script.read(command), script.before(command)
-    given = [child for child in command.named_children[-1].children if child.is_named and "sep" not in child.type]
-    if name == "Save-File" and len(given) != 3:
-        yield script.problem(command, "Save-File needs address, path and SHA-256")
     if name != "Invoke-Native":
         return
-    in_save_file = _enclosing_function(script, command) == "Save-File"
-    if "curl.exe" in text and not (in_save_file or ".part" in text or _METADATA in text):
+    is_compared = _enclosing_function(script, command) in _COMPARING
+    if "curl.exe" in text and not (is_compared or ".part" in text or _METADATA in text or " -V" in text):
         yield script.problem(command, "this download has no hash")
     if "-noeula" in text and "Get-AuthenticodeSignature" not in before:
         yield script.problem(command, "the driver is run before its signature is checked")
@@ -166,6 +167,7 @@ def _strings(script: Script) -> Iterator[Problem]:
 def all_scripts() -> dict[str, str]:
     """Every script in the forms in which it runs: as written, and shortened where it travels in the user data."""
     found = scripts()
+    found["rescue/look.ps1"] = PACK + LOOK.read_text(encoding="utf-8")
     stub = environment().get_template("user_data.ps1.j2").render(payload="QUJD")
     found["user_data.ps1"] = stub
     found["user_data.ps1 (short)"] = minify(stub)

@@ -9,28 +9,33 @@ from __future__ import annotations
 _COMMON = ("ErrorAction",)
 
 _PARAMETERS: dict[str, str] = {
+    "Add-Member": "NotePropertyName NotePropertyValue Force",
     "Add-MpPreference": "ExclusionPath",
     "ConvertFrom-Json": "",
     "ConvertTo-Json": "Depth Compress",
     "Copy-Item": "Recurse Force",
     "ForEach-Object": "",
     "Get-AuthenticodeSignature": "",
-    "Get-ChildItem": "",
+    "Get-ChildItem": "Recurse File",
     "Get-CimInstance": "Filter",
-    "Get-Content": "Tail",
+    "Get-Content": "Encoding Tail",
     "Get-Date": "Format",
     "Get-FileHash": "Path Algorithm",
     "Get-Item": "",
+    "Get-NetConnectionProfile": "",
+    "Get-NetFirewallAddressFilter": "",
     "Get-NetFirewallRule": "Group Name",
+    "Get-PSDrive": "Name",
     "Get-ScheduledTask": "TaskName",
+    "Get-Service": "Name",
     "Join-Path": "",
     "Move-Item": "Force",
     "New-Item": "ItemType Force Path Transport Address CertificateThumbPrint",
     "New-NetFirewallRule": "Group DisplayName Direction Action Protocol LocalPort RemoteAddress",
-    "New-Object": "",
+    "New-Object": "Property",
     "New-ScheduledTaskAction": "Execute Argument",
     "New-ScheduledTaskSettingsSet": "ExecutionTimeLimit AllowStartIfOnBatteries DontStopIfGoingOnBatteries "
-    "MultipleInstances",
+    "MultipleInstances Priority",
     "New-ScheduledTaskTrigger": "AtStartup",
     "New-SelfSignedCertificate": "DnsName CertStoreLocation FriendlyName NotAfter KeyExportPolicy",
     "Register-ScheduledTask": "TaskName Action Trigger Settings User RunLevel Force",
@@ -38,14 +43,14 @@ _PARAMETERS: dict[str, str] = {
     "Remove-MpPreference": "ExclusionPath",
     "Remove-NetFirewallRule": "",
     "Restart-Computer": "Force",
-    "Select-Object": "First",
+    "Select-Object": "First Last Unique",
     "Set-Item": "Force",
     "Set-ItemProperty": "Path Name Value Type",
     "Set-Location": "",
     "Set-NetFirewallRule": "RemoteAddress",
     "Set-Service": "Name StartupType",
-    "Split-Path": "",
-    "Start-Process": "FilePath ArgumentList NoNewWindow PassThru WindowStyle RedirectStandardOutput "
+    "Split-Path": "Leaf",
+    "Start-Process": "FilePath ArgumentList NoNewWindow PassThru Wait WindowStyle RedirectStandardOutput "
     "RedirectStandardError",
     "Start-ScheduledTask": "TaskName",
     "Start-Service": "Name",
@@ -56,6 +61,7 @@ _PARAMETERS: dict[str, str] = {
     "Stop-Transcript": "",
     "Test-Path": "",
     "Where-Object": "",
+    "Write-Host": "",
 }
 
 #: Allowed parameters by command; a command that is not here is not allowed.

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from components.bootstrap.render import BootstrapInputs, render
 from components.bootstrap.settings import BootstrapSettings
-from components.certificates import CertificateFile
-from components.readiness import Patience, wait_ready
-from components.winrm_channel import WinRmChannel
+from line.certificates import CertificateFile
+from line.readiness import Patience, Supplies, wait_ready
+from line.winrm import WinRmChannel
 from localcloud.clock import Clock
-from localcloud.guest.runtime import LocalGuests
-from localcloud.guests import GuestMachine
-from tools.workspace import ROOT
+from localcloud.guest_runtime import GuestMachine
+from localcloud.windows.runtime import LocalGuests
+from rehearsal.engine import ROOT
 
 PASSWORD = "P@ssw0rd:1234`"  # noqa: S105 - of a machine that lives for seconds
 MACHINE = "ins-throwaway"
@@ -67,9 +67,7 @@ def ready_machine(folder: Path, metadata_url: str = "http://127.0.0.1:9") -> Ite
 
     `metadata_url` is asked for notices of a reclaim; nothing answers at the default.
     """
-    inputs = BootstrapInputs(
-        BootstrapSettings(), 7860, "chatglm", "demo-passw0rd", ("127.0.0.1/32",), "organization/chatglm/test"
-    )
+    inputs = BootstrapInputs(BootstrapSettings(), "demo-passw0rd", ("127.0.0.1/32",), "organization/chatglm/test")
     rendered = render(inputs)
     disk = folder / "disk"
     disk.mkdir(parents=True)
@@ -94,7 +92,7 @@ def ready_machine(folder: Path, metadata_url: str = "http://127.0.0.1:9") -> Ite
             machine=MACHINE,
             demo_port=7860,
             timeout_minutes=2,
-            second_stage=rendered.second_stage,
+            supplies=Supplies(rendered.second_stage),
             certificates=CertificateFile(ready.certificates),
             progress=lambda _: None,
             patience=Patience(poll=0.1),

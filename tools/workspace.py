@@ -15,55 +15,22 @@ from typing import Any
 
 import psutil
 
-from tools.pulumi_engine import ensure_engine
+from rehearsal.engine import ROOT
+from rehearsal.environment import local_environment
+from words import VARIABLE
 
-ROOT = Path(__file__).parent.parent
-OFFICIAL_PLUGIN = Path.home() / ".pulumi" / "plugins" / "resource-tencentcloud-v0.2.3"
 #: What a project folder needs to run the program.
-PROGRAM = ("Pulumi.yaml", "__main__.py", "components", "templates", "guest", "requirements.txt")
-
-
-def local_environment(home: Path, cloud_data: Path, port: int) -> dict[str, str]:
-    """Variables with which Pulumi runs stacks on the local cloud of that port and nowhere else.
-
-    `home` holds Pulumi's own files, the state and the passphrase. The official plug-in is used where it is installed;
-    elsewhere the stand-in stands in its place, in a folder of plug-ins that only these stacks use.
-    """
-    keys = json.loads((cloud_data / "keys.json").read_text(encoding="utf-8"))
-    path = [str(Path(sys.executable).parent), str(ensure_engine())]
-    pulumi_home = OFFICIAL_PLUGIN.parent.parent if OFFICIAL_PLUGIN.exists() else home / "pulumi"
-    for folder in (home / "state", pulumi_home):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not OFFICIAL_PLUGIN.exists():
-        _link_stand_in(pulumi_home / "plugins" / OFFICIAL_PLUGIN.name)
-    passphrase = home / "passphrase"
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(24), encoding="utf-8")
-    return {
-        "PATH": os.pathsep.join([*path, os.environ["PATH"]]),
-        "PULUMI_HOME": str(pulumi_home),
-        # Without the extra files for attributes, which are not written whole or not at all: an engine that was killed
-        # while it wrote one would leave a stack that cannot be read.
-        "PULUMI_BACKEND_URL": f"{(home / 'state').as_uri()}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_RUN_PROGRAM": "true",  # a destroy runs the program, whose hooks guard the machine
-        "CHATGLM_PYTHON": sys.executable,
-        "CHATGLM_POLL_SECONDS": "0.3",  # the local cloud's time runs faster than real time
-        "HTTP_PROXY": f"http://127.0.0.1:{port}",
-        "TENCENTCLOUD_PROTOCOL": "HTTP",
-        "TENCENTCLOUD_SECRET_ID": keys["secretId"],
-        "TENCENTCLOUD_SECRET_KEY": keys["secretKey"],
-    }
-
-
-def _link_stand_in(folder: Path) -> None:
-    """Put a link to the stand-in where the engine looks for the official plug-in of that version."""
-    folder.mkdir(parents=True, exist_ok=True)
-    launcher = ROOT / "localcloud" / "plugin" / "pulumi-resource-tencentcloud"
-    with contextlib.suppress(FileExistsError):
-        (folder / launcher.name).symlink_to(launcher)
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "components",
+    "guest",
+    "line",
+    "tencent",
+    "words",
+    "templates",
+    "requirements.txt",
+)
 
 
 @dataclass(frozen=True)
@@ -99,16 +66,22 @@ class Workspace:
             self._lay_out()
         local = local_environment(self.folder, self.cloud_data, self.port)
         # Named, not selected: Pulumi keeps selections by the project's path, which a copy does not share.
-        self.environment = {**os.environ, **local, "PULUMI_STACK": self.stack}
+        # Programs read what is said here, such as the prices of a preview: in one language, whoever runs them.
+        self.environment = {**os.environ, **local, "PULUMI_STACK": self.stack, VARIABLE: "en"}
         if new:
             self._begin()
 
     def _lay_out(self) -> None:
         self.project.mkdir(parents=True)
-        for name in PROGRAM:
-            if (self.program / name).exists():
-                (self.project / name).symlink_to(self.program / name)
+        self.link_program(self.program)
         (self.project / ".venv").symlink_to(Path(sys.prefix))
+
+    def link_program(self, program: Path) -> None:
+        """Let the stack be run by the program of that folder from now on."""
+        for name in PROGRAM:
+            (self.project / name).unlink(missing_ok=True)
+            if (program / name).exists():
+                (self.project / name).symlink_to(program / name)
 
     def _begin(self) -> None:
         self.password = f"Rehearsal-{secrets.token_hex(8)}"

@@ -18,6 +18,7 @@ from typing import Any
 from components.bootstrap import sources
 from components.bootstrap.settings import BootstrapSettings
 from components.bootstrap.sources import File
+from words import later
 
 GB = 10**9
 GIB = 2**30
@@ -50,49 +51,56 @@ class Step:
 #: In the order in which people see them, which is also the order of running. The model is fetched beside the others
 #: from the start, and waited for only where it is needed.
 STEPS = (
-    Step("base", "Windows settings and WinRM", 15, first_stage=True),
-    Step(
-        "python", "Python (Miniconda)", 60, 600_000_000, 300_000_000, settings=("minicondaVersion",), first_stage=True
-    ),
-    Step("model", "ChatGLM-6B model", 0, beside=True, settings=("model", "modelRevision")),
-    Step("driver", "NVIDIA driver", 150, 2 * GB, GB),
-    Step("cuda", "CUDA toolkit 11.8", 240, 6 * GB, 3 * GB, settings=("gpuToolkit",)),
-    Step("cudnn", "cuDNN 8.9.7", 45, GB, settings=("gpuToolkit",)),
-    Step("torch", "PyTorch 2.0.1 with CUDA 11.8", 120, 4_500_000_000),
-    Step("packages", "Python packages", 100, 1_500_000_000, 300_000_000, settings=("packages",)),
-    Step("source", "ChatGLM-6B source", 5, 40_000_000, settings=("sourceCommit",)),
+    Step("base", later("WinRM and firewall"), 15, first_stage=True),
+    Step("windows", later("Windows settings"), 2),
+    Step("python", later("Python (Miniconda)"), 60, 600_000_000, 300_000_000, settings=("minicondaVersion",)),
+    Step("model", later("ChatGLM-6B model"), 0, beside=True, settings=("model", "modelRevision")),
+    Step("driver", later("NVIDIA driver"), 150, 2 * GB, GB, settings=("driverVersion",)),
+    Step("cuda", later("CUDA toolkit 11.8"), 240, 6 * GB, 3 * GB, settings=("gpuToolkit",)),
+    Step("cudnn", later("cuDNN 8.9.7"), 45, GB, settings=("gpuToolkit",)),
+    Step("torch", later("PyTorch 2.0.1 with CUDA 11.8"), 120, 4_500_000_000),
+    Step("packages", later("Python packages"), 100, 1_500_000_000, 300_000_000, settings=("packages",)),
+    Step("source", later("ChatGLM-6B source"), 5, 40_000_000, settings=("sourceCommit",)),
     Step(
         "demo",
-        "Web demo",
+        later("Web demo"),
         100,
         needs=("model",),
-        settings=("servedModel", "precision", "demoPort", "demoUser", "demoPasswordHash"),
+        settings=("servedModel", "precision", "engine", "demoPort", "demoUser", "demoPasswordHash", "apiKeyHash"),
     ),
-    Step("watcher", "Reclaim watcher", 2),
-    Step("check", "Final check", 10),
+    Step("watcher", later("Reclaim watcher"), 2),
+    Step("check", later("Final check"), 10),
 )
 _TOOLKIT_STEPS = ("cuda", "cudnn")
 
 
 @dataclass(frozen=True)
 class DemoLogin:
-    """The demo's login as the machine gets it: the password's hash, `pbkdf2_sha256$ROUNDS$SALT$HASH`."""
+    """The demo's login as the machine gets it: the password's hash, `pbkdf2_sha256$ROUNDS$SALT$HASH`.
 
-    user: str
+    `api_key_hash` is that of the API's key (guest/serving/api_gate.py).
+    """
+
     password_hash: str
+    api_key_hash: str
 
 
 def build_manifest(
     settings: BootstrapSettings,
     *,
-    demo_port: int,
     login: DemoLogin,
     operator_cidrs: tuple[str, ...],
     packages_hash: str,
     second_stage: bytes,
+    region: str,
+    guard: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The manifest in its short form. `packages_hash` is the lock's SHA-256: a new lock installs the packages anew."""
-    files = sources.files(settings)
+    """The manifest in its short form. `packages_hash` is the lock's SHA-256: a new lock installs the packages anew.
+
+    `region` is Tencent's, and decides which of the model's sources is asked first. `guard` is what the machine's own
+    guard is told (guest/unattended/settings.py).
+    """
+    files = sources.files(settings, region)
     steps = [step for step in STEPS if settings.gpu_toolkit == "full" or step.name not in _TOOLKIT_STEPS]
     told: dict[str, Any] = {
         "model": settings.model,
@@ -100,16 +108,22 @@ def build_manifest(
         "precision": settings.precision,
         "servedModel": settings.served_model,
         "gpuToolkit": settings.gpu_toolkit,
+        "driverVersion": settings.driver_version,
         "minicondaVersion": settings.miniconda_version,
         "sourceCommit": settings.source_commit,
         "packageMirrors": list(settings.package_mirrors),
         "packageUrl": settings.package_url,
         "pageFileGb": settings.page_file_gb,
         "preSeqLen": settings.pre_seq_len,
-        "demoPort": demo_port,
-        "demoUser": login.user,
+        "demoPort": settings.demo_port,
+        "demoUser": settings.demo_user,
         "demoPasswordHash": login.password_hash,
-        "operatorCidrs": [_windows_address(cidr) for cidr in operator_cidrs],
+        "engine": settings.engine,
+        "apiKeyHash": login.api_key_hash,
+        **({"demoTls": True} if settings.demo_tls else {}),
+        **({"apiOrigins": list(settings.api_origins)} if settings.api_origins else {}),
+        "operatorCidrs": _windows_addresses(operator_cidrs),
+        **(guard or {}),
     }
     return {
         "schema": 1,
@@ -120,21 +134,25 @@ def build_manifest(
     }
 
 
-def _windows_address(cidr: str) -> str:
-    """The address as Windows' firewall takes it.
+def _windows_addresses(cidrs: tuple[str, ...]) -> list[str]:
+    """The networks as Windows' firewall takes them: Any, which then stands alone, or a list.
 
-    The whole internet is Any there. So is "my own public address", which Tencent alone knows: there the security
-    group does the limiting.
+    The whole internet is Any there. So are no networks at all, and "my own public address", which Tencent alone knows:
+    there the security group does the limiting.
     """
+    return list(cidrs) if cidrs and not any(_is_any(cidr) for cidr in cidrs) else ["Any"]
+
+
+def _is_any(cidr: str) -> bool:
     try:
-        return "Any" if ipaddress.ip_network(cidr, strict=False).prefixlen == 0 else cidr
+        return ipaddress.ip_network(cidr, strict=False).prefixlen == 0
     except ValueError:
-        return "Any"
+        return True
 
 
 def _step(step: Step, files: list[File], settings: Mapping[str, Any]) -> dict[str, Any]:
     own = [file for file in files if file.step == step.name]
-    row: dict[str, Any] = {"name": step.name, "title": step.title, "key": _key(step, own, settings)}
+    row: dict[str, Any] = {"name": step.name, "key": _key(step, own, settings)}
     if step.beside:
         row["beside"] = True
     if step.needs:
@@ -146,6 +164,7 @@ def expand(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The full form: each file's own path and addresses, each step's files and its figures for simulations."""
     files = [
         {
+            "check": "sha256",
             **row,
             "path": row["path"].replace("{file}", row["id"]),
             "urls": [url.replace("{file}", row["id"]) for url in row["urls"]],
@@ -157,9 +176,10 @@ def expand(manifest: Mapping[str, Any]) -> dict[str, Any]:
     steps = [
         {
             **row,
+            "title": table[row["name"]].title,
             "files": [file["id"] for file in files if file["step"] == row["name"]],
             "installSeconds": table[row["name"]].install_seconds,
-            "diskBytes": page_file if row["name"] == "base" else table[row["name"]].disk_bytes,
+            "diskBytes": page_file if row["name"] == "windows" else table[row["name"]].disk_bytes,
             "temporaryBytes": table[row["name"]].temporary_bytes,
             "downloadBytes": PACKAGES_BYTES if row["name"] == "packages" else 0,
         }
@@ -170,7 +190,7 @@ def expand(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _key(step: Step, files: list[File], settings: Mapping[str, Any]) -> str:
     """Names the outcome of a step: a finished step whose key has changed is done again."""
-    outcome = [[file.id, file.sha256] for file in files], {name: settings[name] for name in step.settings}
+    outcome = sorted([file.id, file.sha256] for file in files), {name: settings[name] for name in step.settings}
     return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -179,11 +199,12 @@ def _file(file: File) -> dict[str, Any]:
         "step": file.step,
         "path": file.path,
         "urls": list(file.urls),
-        "check": file.check,
         "id": file.id,
         "bytes": file.bytes,
         "sha256": file.sha256,
     }
+    if file.check != "sha256":
+        row["check"] = file.check
     if file.estimate:
         row["estimate"] = file.estimate
     return row

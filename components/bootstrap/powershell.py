@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from components.bootstrap import paths
+from guest import paths
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 _CONSTANTS = {
@@ -15,6 +15,7 @@ _CONSTANTS = {
     "model": paths.MODEL,
     "source_folder": paths.SOURCE_FOLDER,
     "second_stage_name": paths.SECOND_STAGE_NAME,
+    "model_files_name": paths.MODEL_FILES_NAME,
 }
 #: Windows PowerShell ends a single-quoted string at these too, not at the ASCII apostrophe alone.
 _QUOTES = "'\u2018\u2019\u201a\u201b"

@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.mistakes import rule_broken
+from components.errors import rule_broken
+from components.rules import check_demo_port
+from words import phrase
 
 #: All mirrors together. They are part of the user data, which has a hard limit, and web addresses hardly compress.
 MAX_MIRROR_CHARACTERS = 560
 
+#: The end of the name under which upstream publishes the model with ready int4 weights.
+_READY_INT4 = "-int4"
 _URL = r"^https://[A-Za-z0-9._~:/?&=%+-]{4,120}$"
 _MODEL_URL = r"^https://[A-Za-z0-9._~:/?&=%+{}-]{4,140}$"
 
@@ -19,12 +23,17 @@ _MODEL_URL = r"^https://[A-Za-z0-9._~:/?&=%+{}-]{4,140}$"
 def _check_model_source(template: str) -> str:
     if "{file}" not in template:
         raise rule_broken(
-            "a source of the model needs {file} where the file's name goes ({model} and {revision} are filled in too).",
-            "For example: https://hf-mirror.com/{model}/resolve/{revision}/{file}",
+            phrase(
+                "a source of the model needs {file} where the file's name goes ({model} and "
+                "{revision} are filled in too)."
+            ),
+            phrase("For example: https://hf-mirror.com/{model}/resolve/{revision}/{file}"),
         )
     rest = template.replace("{file}", "").replace("{model}", "").replace("{revision}", "")
     if "{" in rest or "}" in rest:
-        raise rule_broken("only {file}, {model} and {revision} may stand in braces.", "Remove the other braces.")
+        raise rule_broken(
+            phrase("only {file}, {model} and {revision} may stand in braces."), phrase("Remove the other braces.")
+        )
     return template
 
 
@@ -43,7 +52,8 @@ class BootstrapSettings(BaseModel):
     model: str = Field(
         default="THUDM/chatglm-6b",
         pattern=r"^[A-Za-z0-9_-]{1,40}/[A-Za-z0-9_.-]{1,40}$",
-        description="Model repository on the Hub; a copy under another name must hold the same files.",
+        description="Model repository on the Hub; a copy under another name must hold the same files. With -int4 at "
+        "the end: upstream's ready int4 weights, 3.89 GB in place of 13.4, for precision int4.",
     )
     model_revision: Literal[
         "v1.1.0", "942945df047dee66f653c68ae0e56655045f1741", "8b7d33596d18c5e83e2da052d05ca4db02e60620"
@@ -53,6 +63,11 @@ class BootstrapSettings(BaseModel):
     )
     precision: Literal["fp16", "int8", "int4"] = Field(
         default="fp16", description="Weights on the GPU: fp16 needs 13 GB, int8 8 to 10 GB, int4 6 GB."
+    )
+    engine: Literal["fast", "upstream"] = Field(
+        default="fast",
+        description="What computes the answers: fast is this project's decoder, and upstream's own loop where that "
+        "cannot run; upstream is always that loop.",
     )
     served_model: str = Field(
         default="base",
@@ -90,7 +105,7 @@ class BootstrapSettings(BaseModel):
         ),
         min_length=1,
         max_length=4,
-        description="Where the model's files come from, in order; ModelScope and Tsinghua follow for the weights.",
+        description="Where the model's files come from, in order; unless set, ModelScope comes first in the mainland.",
     )
     torch_mirrors: tuple[Url, ...] = Field(
         default=(
@@ -123,10 +138,36 @@ class BootstrapSettings(BaseModel):
         default=8, ge=4, le=9, description="Fixed size of the page file in GiB; more would crowd a disk of 75 GB."
     )
     pre_seq_len: int = Field(default=128, ge=1, le=512, description="Length of the trained prefix of new runs.")
+    demo_port: Annotated[int, AfterValidator(check_demo_port)] = Field(
+        default=7860, description="TCP port of the web demo."
+    )
+    demo_user: str = Field(
+        default="chatglm", pattern=r"^[A-Za-z0-9_.-]{1,32}$", description="Login name of the web demo."
+    )
+    demo_tls: bool = Field(
+        default=False,
+        description="Whether demo and API are served over HTTPS, with a certificate of the machine's own that pulumi "
+        "up makes, and otherwise not at all. A browser warns of it once: see the output demoFingerprint.",
+    )
+    api_origins: tuple[Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:_-]{1,80}$")], ...] = Field(
+        default=(),
+        max_length=4,
+        description="Web pages, by scheme and host, that may ask the API from a browser (CORS).",
+    )
     wait_ready: bool = Field(default=True, description="Whether `pulumi up` waits until the demo answers.")
     ready_timeout_minutes: int = Field(
         default=180, ge=1, le=1440, description="How long `pulumi up` waits; the first installation moves 21 GB."
     )
+
+    @property
+    def has_ready_int4(self) -> bool:
+        """Whether the model's repository holds upstream's ready int4 weights."""
+        return self.model.endswith(_READY_INT4)
+
+    @property
+    def plain_model(self) -> str:
+        """The repository of the model itself, of which ready int4 weights were made."""
+        return self.model.removesuffix(_READY_INT4)
 
     @model_validator(mode="after")
     def _check_together(self) -> BootstrapSettings:
@@ -137,12 +178,37 @@ class BootstrapSettings(BaseModel):
         length = sum(map(len, mirrors))
         if length > MAX_MIRROR_CHARACTERS:
             raise rule_broken(
-                f"all web addresses together have {length} characters, and {MAX_MIRROR_CHARACTERS} fit into user data.",
-                "Name fewer or shorter mirrors.",
+                phrase(
+                    "all web addresses together have {length} characters, and {limit} fit into user data.",
+                    length=length,
+                    limit=MAX_MIRROR_CHARACTERS,
+                ),
+                phrase("Name fewer or shorter mirrors."),
+            )
+        if self.has_ready_int4 and self.precision != "int4":
+            raise rule_broken(
+                phrase(
+                    "{model} holds 4-bit weights, of which {precision} cannot be made.",
+                    model=self.model,
+                    precision=self.precision,
+                ),
+                phrase("Set chatglm:precision to int4, or chatglm:model to {fitting}.", fitting=self.plain_model),
+            )
+        if self.model.endswith("-int8"):
+            raise rule_broken(
+                phrase(
+                    "{model} is not installed: int8 is made on the machine, of the model's own files.", model=self.model
+                ),
+                phrase(
+                    "Set chatglm:model to {fitting}, and chatglm:precision to int8.",
+                    fitting=self.model.removesuffix("-int8"),
+                ),
             )
         if bool(self.source_urls) != bool(self.source_sha256):
             raise rule_broken(
-                "sourceUrls and sourceSha256 belong together: a copy that GitHub does not vouch for needs a hash.",
-                "Set both or neither.",
+                phrase(
+                    "sourceUrls and sourceSha256 belong together: a copy that GitHub does not vouch for needs a hash."
+                ),
+                phrase("Set both or neither."),
             )
         return self

@@ -5,18 +5,20 @@ Sizes that no publisher states are estimates and kept apart from exact ones (`by
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from components.bootstrap import paths
 from components.bootstrap.settings import BootstrapSettings
+from guest import paths
 
 
 @dataclass(frozen=True)
 class File:
     """One download. In `path` and `urls`, `{file}` stands for the id.
 
-    `check` is `sha256`, `authenticode` (the signer of the program is checked before it runs) or `none: REASON`.
+    `check` is `sha256`, `authenticode` (the signer of the program is checked before it runs), `hub` (no hash is known
+    here: the one that the Hub names in its answer) or `none: REASON`.
     `estimate` (bytes) serves progress, the disk's budget and simulations where the exact size is unknown.
     """
 
@@ -104,16 +106,43 @@ MODEL_FILES: dict[str, tuple[int, str]] = {
         "39d30a1d55c7e0138ef8b85190f927851f0fda5483a6465b104f9696ceaec8b4",
     ),
 }
+#: Upstream's int4 weights, ready made: only these two files differ from the model's own (bytes by the Hub's listing,
+#: rounded). No published hash of them was found, so the one counts that the Hub's answer names. Code comes from the
+#: model itself, by its known hashes: what nobody could check here is data alone.
+READY_INT4_FILES = {"config.json": 1_000, "pytorch_model.bin": 3_890_000_000}
+_READY_INT4_REVISION = "main"
 #: These lie in Tsinghua's cloud folder and in ModelScope's repository too; the small files come from the Hub alone.
 _WEIGHTS = (".bin", ".model")
 _TSINGHUA = "https://cloud.tsinghua.edu.cn/d/fb9f16d6dc8f482596c2/files/?p=%2F{file}&dl=1"
 _MODELSCOPE = "https://modelscope.cn/api/v1/models/ZhipuAI/ChatGLM-6B/repo?Revision=v1.0.7&FilePath={file}"
 
 
-def files(settings: BootstrapSettings) -> list[File]:
+#: Tencent's regions that begin like the mainland's and lie outside of it, where the Hub itself is near.
+_OUTSIDE = ("hongkong", "taipei", "singapore", "bangkok", "jakarta", "mumbai", "seoul", "tokyo", "osaka")
+
+
+def files(settings: BootstrapSettings, region: str) -> list[File]:
     """All downloads but the packages, in the order in which they are started: first what has a long installation."""
     toolkit = [_cuda(), _cudnn()] if settings.gpu_toolkit == "full" else []
-    return [_miniconda(settings), _driver(settings), _torch(settings), *toolkit, _source(settings), *_model(settings)]
+    return [
+        _miniconda(settings),
+        _driver(settings),
+        _torch(settings),
+        *toolkit,
+        _source(settings),
+        *_model(settings, region),
+    ]
+
+
+def is_mainland(region: str) -> bool:
+    """Whether the region lies in mainland China, where the Hub is slow or shut off and its mirror leads to it."""
+    area, _, place = region.partition("-")
+    return area == "ap" and not place.startswith(_OUTSIDE)
+
+
+def small_model_files(settings: BootstrapSettings, region: str) -> list[File]:
+    """The model's files with a known hash that are no weights: 128,627 bytes, from the Hub and its mirror alone."""
+    return [file for file in _model(settings, region) if file.sha256 and not file.id.endswith(_WEIGHTS)]
 
 
 def _download(name: str) -> str:
@@ -137,7 +166,9 @@ def _driver(settings: BootstrapSettings) -> File:
         # The Chinese host is known to hold the Linux files; that the Windows ones lie there is likely, so it is tried.
         urls += [f"https://{host}.download.nvidia.com/tesla/{version}/{name}" for host in ("cn", "us")]
         urls += [_DRIVER_COPIES[version]] if version in _DRIVER_COPIES else []
-    return File("driver", "driver", _download("driver.exe"), tuple(urls), "authenticode", estimate=700_000_000)
+    # Another version is another file: what lies there from before is not taken for it.
+    path = _download(f"driver-{settings.driver_version}.exe")
+    return File("driver", "driver", path, tuple(urls), "authenticode", estimate=700_000_000)
 
 
 def _torch(settings: BootstrapSettings) -> File:
@@ -176,13 +207,36 @@ def _source(settings: BootstrapSettings) -> File:
     return File("source", "source", path, urls, check, estimate=10_000_000)
 
 
-def _model(settings: BootstrapSettings) -> list[File]:
-    result = []
-    for name, (size, sha256) in MODEL_FILES.items():
-        extra = (_TSINGHUA, _MODELSCOPE) if name.endswith(_WEIGHTS) else ()
-        urls = tuple(
-            source.replace("{model}", settings.model).replace("{revision}", settings.model_revision)
-            for source in (*settings.model_sources, *extra)
-        )
+def _model(settings: BootstrapSettings, region: str) -> list[File]:
+    """The small files first, then the weights by size: the first whole one tells whether its source has the right ones.
+
+    A mainland mirror may hold an older revision, whose weights have the same names and sizes. In the mainland it is
+    asked first all the same, since nothing else there is near; unless the settings name sources of their own.
+    """
+    ready = READY_INT4_FILES if settings.has_ready_int4 else {}
+    own = [_named_by_the_hub(settings, name, estimate) for name, estimate in ready.items()]
+    # Of the model itself then: neither its shards nor their index.
+    kept = {name: told for name, told in MODEL_FILES.items() if not ready or not _is_of_weights(name, ready)}
+    result = own
+    for name, (size, sha256) in sorted(kept.items(), key=lambda each: (each[0].endswith(_WEIGHTS), each[1][0])):
+        templates = settings.model_sources
+        if name.endswith(_WEIGHTS):
+            named = "model_sources" in settings.model_fields_set
+            first = (_MODELSCOPE,) if is_mainland(region) and not named else ()
+            templates = tuple(dict.fromkeys((*first, *settings.model_sources, _TSINGHUA, _MODELSCOPE)))
+        urls = _filled(templates, settings.plain_model, settings.model_revision)
         result.append(File(name, "model", f"{paths.MODEL}\\{{file}}", urls, "sha256", size, sha256))
     return result
+
+
+def _named_by_the_hub(settings: BootstrapSettings, name: str, estimate: int) -> File:
+    urls = _filled(settings.model_sources, settings.model, _READY_INT4_REVISION)
+    return File(name, "model", f"{paths.MODEL}\\{{file}}", urls, "hub", estimate=estimate)
+
+
+def _is_of_weights(name: str, ready: Collection[str]) -> bool:
+    return name in ready or name.startswith("pytorch_model")
+
+
+def _filled(templates: Iterable[str], model: str, revision: str) -> tuple[str, ...]:
+    return tuple(each.replace("{model}", model).replace("{revision}", revision) for each in templates)

@@ -1,14 +1,16 @@
 """Takes user data apart by the rules of its own stub: what the machine has on its disk after the first seconds.
 
-The stub of `templates/user_data.ps1.j2` does the same in PowerShell: base64, raw deflate, one JSON object of path and
-text, written below the root folder.
+The stub of `templates/user_data.ps1.j2` does the same in PowerShell: base64, and a tar.gz that Windows' own tar.exe
+unpacks below the root folder.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
@@ -38,21 +40,26 @@ def unpack_user_data(data: bytes) -> FirstStage:
     found = _PAYLOAD.findall(data)
     if len(found) != 1:
         raise UnpackError(f"user data holds {len(found)} payloads instead of one")
-    inflate = zlib.decompressobj(wbits=-15)
+    inflate = zlib.decompressobj(wbits=31)
     try:
-        text = inflate.decompress(base64.b64decode(found[0], validate=True), _MAX_UNPACKED_BYTES)
-        files = json.loads(text)
-    except (ValueError, zlib.error) as error:
+        packed = inflate.decompress(base64.b64decode(found[0], validate=True), _MAX_UNPACKED_BYTES)
+        if not inflate.eof:
+            raise UnpackError("the payload is cut short or too large")
+        files = _members(packed)
+    except (ValueError, zlib.error, tarfile.TarError) as error:
         raise UnpackError(f"the payload does not unpack: {error}") from error
-    if not inflate.eof or not isinstance(files, dict):
-        raise UnpackError("the payload is cut short, too large, or no object")
-    for name, content in files.items():
-        path = PureWindowsPath(name)
-        if path.is_absolute() or path.drive or ".." in path.parts or not isinstance(content, str):
-            raise UnpackError(f"the payload holds {name!r}, which does not belong below the root folder")
     if MANIFEST not in files:
         raise UnpackError(f"the payload holds no {MANIFEST}")
-    return FirstStage(
-        {PureWindowsPath(name).as_posix(): content.encode("utf-8") for name, content in files.items()},
-        expand(json.loads(files[MANIFEST])),
-    )
+    return FirstStage(files, expand(json.loads(files[MANIFEST])))
+
+
+def _members(packed: bytes) -> dict[str, bytes]:
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
+        for member in archive:
+            path = PureWindowsPath(member.name)
+            content = archive.extractfile(member)
+            if path.is_absolute() or path.drive or ".." in path.parts or content is None:
+                raise UnpackError(f"the payload holds {member.name!r}, which does not belong below the root folder")
+            files[path.as_posix()] = content.read()
+    return files

@@ -6,13 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from guest.errors import GuestError
+from guest.machine import Machine
+from guest.phrases import phrase
+from guest.process import start_detached
 from guest.serving import state
-from guest.training import deploy
-from guest.training.machine import Machine
-from guest.training.process import start_detached
 
 TASK_NAME = "ChatGLM demo"
 _POLL_SECONDS = 0.2
@@ -30,6 +29,10 @@ class Demo:
         told = state.read_demo(self._root)
         return told is not None and told["state"] in (state.STARTING, state.ANSWERING)
 
+    def is_wanted(self) -> bool:
+        """Whether it runs or will: after a start of the machine its supervisor may only be on its way."""
+        return state.wanted(self._root)[0] == state.RUNNING or self.is_running()
+
     def start(self) -> None:
         """Start the demo with the serving settings as they are now; returns before it answers."""
         state.want(self._root, state.RUNNING)
@@ -45,20 +48,32 @@ class Demo:
             return
         while not self._carried_out(state.STOPPED):
             if time.monotonic() > ends:
-                raise GuestError("The demo does not end.", "Look at the log named demo, or restart the machine.")
+                raise GuestError(
+                    phrase("The demo does not end."), phrase("Look at the log named demo, or restart the machine.")
+                )
             time.sleep(_POLL_SECONDS)
 
-    def wait_until_answers(self, seconds: float) -> bool:
-        """Whether the demo answers within that time; False at once when it was started thrice in vain."""
+    def wait_until_answers(self, seconds: float) -> str | None:
+        """None when the demo answers; why it does not.
+
+        At once where the reason is known and stays, after three starts in vain, or else after `seconds`.
+        """
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
+        while True:
             if self._carried_out(state.ANSWERING):
-                return True
+                return None
             told = state.read_demo(self._root) or {}
-            if told.get("wish") == state.wanted(self._root)[1] and told.get("failures", 0) >= 3:
-                return False
+            if told.get("wish") == state.wanted(self._root)[1] and told.get("error"):
+                error = told["error"]
+                if error.get("final") or told.get("failures", 0) >= 3:
+                    return str(error["message"])
+            if time.monotonic() > ends:
+                return phrase(
+                    "It has not answered within {seconds:.0f} s; it is {state}.",
+                    seconds=seconds,
+                    state=told.get("state", "not running"),
+                )
             time.sleep(_POLL_SECONDS)
-        return False
 
     def _carried_out(self, wanted: str) -> bool:
         told = state.read_demo(self._root)
@@ -67,34 +82,6 @@ class Demo:
     def _is_supervised(self) -> bool:
         told = state.read_demo(self._root)
         return told is not None and bool(told["supervised"])
-
-
-def serve(machine: Machine, model: str | None, seconds: float) -> dict[str, Any]:
-    """Make the demo run, with another model where one is named, and wait. Raises GuestError when it fails.
-
-    `model` is "base" or "RUN/checkpoint-N"; without it, what was served last.
-    """
-    demo = Demo(machine)
-    if model and model != deploy.served_choice(machine):
-        deploy.switch(machine, _serving(machine, model), demo, seconds=seconds)
-    else:
-        if not demo.is_running():
-            demo.start()
-        if not demo.wait_until_answers(seconds):
-            told = state.read_demo(machine.root) or {}
-            reason = (told.get("error") or {}).get("message", "It is still loading.")
-            raise GuestError(f"The demo does not answer. {reason}", "Look at the log named demo.")
-    return {"demo": state.read_demo(machine.root)}
-
-
-def _serving(machine: Machine, model: str) -> dict[str, Any]:
-    if model == deploy.BASE:
-        return deploy.base_settings(machine)
-    from guest.training import runs  # only needed here, and it opens the runs' folder
-
-    name, _, checkpoint = model.partition("/checkpoint-")
-    run = runs.open_run(machine.runs, name)
-    return deploy.run_settings(machine, run, run.checkpoint(int(checkpoint) if checkpoint else None))
 
 
 def _start_supervisor(root: Path) -> None:

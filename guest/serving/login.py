@@ -8,8 +8,8 @@ import hmac
 import secrets
 from pathlib import Path
 
+from guest.files import read_json, write_json
 from guest.serving.settings import DemoSettings
-from guest.training.files import read_json, write_json
 
 PROBE_USER = "probe"
 

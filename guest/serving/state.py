@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from guest.training.files import read_json, write_json
-from guest.training.process import Identity, kill_tree
+from guest.files import read_json, write_json
+from guest.process import Identity, kill_tree
 
 RUNNING, STOPPED = "running", "stopped"
 STARTING, ANSWERING, FAILED = "starting", "answering", "failed"
@@ -32,9 +33,11 @@ def wanted(root: Path) -> tuple[str, int]:
 def read_demo(root: Path) -> dict[str, Any] | None:
     """What the supervisor wrote last, or None. `supervised` is false, and the state stopped, when it is gone itself."""
     told = read_json(root / "state" / "demo.json")
-    if told is None:
+    supervisor = named_process(told, "supervisor")
+    if told is None or supervisor is None:
         return None
-    told["supervised"] = Identity.from_dict(told.pop("supervisor")).is_alive()
+    told["supervised"] = supervisor.is_alive()
+    del told["supervisor"]
     told.pop("child", None)
     if not told["supervised"]:
         told["state"] = STOPPED
@@ -43,14 +46,23 @@ def read_demo(root: Path) -> dict[str, Any] | None:
 
 def end_orphan(root: Path) -> None:
     """End a demo whose supervisor was ended from outside: it would hold the port and the GPU's memory."""
-    told = read_json(root / "state" / "demo.json") or {}
-    if told.get("child") and not Identity.from_dict(told["supervisor"]).is_alive():
-        kill_tree(Identity.from_dict(told["child"]))
+    told = read_json(root / "state" / "demo.json")
+    supervisor, child = named_process(told, "supervisor"), named_process(told, "child")
+    if child is not None and not (supervisor is not None and supervisor.is_alive()):
+        kill_tree(child)
 
 
-def answers(url: str, timeout: float = 5) -> bool:
-    """Whether something that speaks HTTP is there, be it with "log in first"."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def named_process(told: dict[str, Any] | None, name: str) -> Identity | None:
+    """A process that the supervisor named; None also where the power has damaged what it wrote."""
+    try:
+        return Identity.from_dict((told or {})[name])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def answers(url: str, timeout: float = 5, trust: ssl.SSLContext | None = None) -> bool:
+    """Whether something that speaks HTTP is there, be it with "log in first"; `trust` is for an https address."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
     try:
         with opener.open(url, timeout=timeout):
             return True

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from guest.phrases import phrase
+
 WEIGHTS = "pytorch_model.bin"
 STATE = "trainer_state.json"
 TORCH_FILES = (WEIGHTS, "optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -77,9 +79,9 @@ def inspect(folder: Path) -> Checkpoint:
     for name in TORCH_FILES:
         path = folder / name
         if not path.is_file():
-            faults.append(f"{name} is missing")
+            faults.append(phrase("{name} is missing", name=name))
         elif not _has_zip_end(path):
-            faults.append(f"{name} is not whole")
+            faults.append(phrase("{name} is not whole", name=name))
     faults += _state_faults(folder / STATE, step)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return Checkpoint(step, folder, size, tuple(faults))
@@ -127,13 +129,13 @@ def _has_zip_end(path: Path) -> bool:
 
 def _state_faults(path: Path, step: int) -> list[str]:
     if not path.is_file():
-        return [f"{STATE} is missing"]
+        return [phrase("{name} is missing", name=STATE)]
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        return [f"{STATE} is not whole"]
+        return [phrase("{name} is not whole", name=STATE)]
     recorded = state.get("global_step") if isinstance(state, dict) else None
-    return [] if recorded == step else [f"{STATE} is of step {recorded}"]
+    return [] if recorded == step else [phrase("{name} is of step {recorded}", name=STATE, recorded=recorded)]
 
 
 @dataclass(frozen=True)

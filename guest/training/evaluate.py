@@ -6,16 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from guest.training.files import read_json
+from guest.documents import read_document
+from guest.files import read_json
+from guest.phrases import phrase
 from guest.training.runs import INTERRUPTED, RUNNING, Run
 
 SCORES = ("rouge-1", "rouge-2", "rouge-l", "bleu-4")
 
 # P-Tuning v2 on AdvertiseGen, THUDM/ChatGLM-6B ptuning/README.md; trained with 4 bits and lengths of 64/64.
 PUBLISHED = {"rouge-1": 31.12, "rouge-2": 7.11, "rouge-l": 24.97, "bleu-4": 8.10}
-PUBLISHED_NOTE = (
-    "published for P-Tuning v2 on AdvertiseGen (pre_seq_len 128, learning rate 2e-2, 4 bits, lengths 64/64); answers "
-    "are sampled, so scores differ from one evaluation to the next"
+PUBLISHED_NOTE = phrase(
+    "published for P-Tuning v2 on AdvertiseGen (pre_seq_len 128, learning rate 2e-2, 4 "
+    "bits, lengths 64/64); answers are sampled, so scores differ from one evaluation to "
+    "the next"
 )
 
 
@@ -27,6 +30,8 @@ class Evaluation:
         self.checkpoint = checkpoint
         self.folder = run.evaluation / checkpoint
         self.arguments_file = self.folder / "options.json"
+        self.launch_file = self.folder / "launch.json"
+        self.events = self.folder / "events.jsonl"
         self.log = self.folder / "predict.log"
         self.progress = self.folder / "progress.json"
         self.result = self.folder / "evaluation.json"
@@ -35,7 +40,7 @@ class Evaluation:
 
     def outcome(self, *, alive: bool) -> dict[str, Any]:
         """State, scores and where the predictions are; `alive` says whether the evaluating process lives."""
-        recorded = read_json(self.result) or {"state": INTERRUPTED, "reason": "", "hint": ""}
+        recorded = read_document(self.result) or {"state": INTERRUPTED, "reason": "", "hint": ""}
         if recorded["state"] == RUNNING and not alive:
             recorded["state"] = INTERRUPTED
         metrics = read_json(self.metrics) or {}

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guest.documents import read_document, write_document
 from guest.errors import GuestError
-from guest.training.files import read_json, write_json
-from guest.training.machine import Machine
-from guest.training.process import Identity
+from guest.machine import Machine
+from guest.phrases import phrase
+from guest.process import Identity
 
 if sys.platform == "win32":
     import msvcrt
@@ -68,12 +69,12 @@ def claim(machine: Machine, *, kind: str, run: str) -> GpuTask:
     with _alone(machine):
         holder = current(machine)
         if holder is not None:
-            what = "training" if holder.kind == "train" else "being evaluated"
+            what = {"train": "training", "evaluate": phrase("being evaluated")}.get(holder.kind, "being compared")
             raise GuestError(
-                f"Run {holder.run} is {what}; the GPU holds one task at a time.",
-                f"Wait for it, or stop it first (its checkpoints stay): stop {holder.run}.",
+                phrase("Run {run} is {what}; the GPU holds one task at a time.", run=holder.run, what=what),
+                phrase("Wait for it, or stop it first (its checkpoints stay): stop {run}.", run=holder.run),
             )
-        write_json(lock_file(machine), task.as_dict())
+        write_document(lock_file(machine), task.as_dict())
     return task
 
 
@@ -93,9 +94,9 @@ def take_over(machine: Machine, token: str, child: Identity | None = None) -> Gp
     with _alone(machine):
         task = _read(lock_file(machine))
         if task is None or task.token != token:
-            raise GuestError("The GPU was given to another task meanwhile.", "Start it again.")
+            raise GuestError(phrase("The GPU was given to another task meanwhile."), phrase("Start it again."))
         task = GpuTask(task.kind, task.run, token, Identity.of(os.getpid()), child)
-        write_json(lock_file(machine), task.as_dict())
+        write_document(lock_file(machine), task.as_dict())
         return task
 
 
@@ -132,7 +133,7 @@ def _alone(machine: Machine) -> Iterator[None]:
 
 
 def _read(path: Path) -> GpuTask | None:
-    document = read_json(path)
+    document = read_document(path)
     try:
         if document is None:
             return None

@@ -1,69 +1,101 @@
-"""Starts upstream's `ptuning/main.py` unchanged, with two gaps of it closed from outside.
+"""Starts upstream's `ptuning/main.py` unchanged, with what it lacks put on from outside (see `guest.training.hooks`).
 
-    python launch.py RUN_FOLDER MAIN.PY OPTIONS.JSON
+    python launch.py MAIN.PY OPTIONS.JSON LAUNCH.JSON
 
-- The trainer saves every `save_steps` only. Here it also saves when a file `save` appears in the run's folder, and
-  saves and ends when a file `stop` does, at the end of the step.
-- One empty prediction makes the scores raise "Hypothesis is empty" after hours of predicting, before anything is
-  written. Here an empty prediction scores 0.
-
-Runs inside upstream's process: it imports nothing of this project.
+Runs in upstream's process and environment: of this project it imports `guest` alone, and no package beside upstream's.
 """
 
 from __future__ import annotations
 
-import importlib
+import json
 import runpy
 import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-
-def save_on_request(folder: Path) -> None:
-    """Make the trainer look for the files `save` and `stop` in the run's folder after every step."""
-    flow: Any = importlib.import_module("transformers.trainer_callback").DefaultFlowCallback
-    own_on_step_end = flow.on_step_end
-    save, stop = folder / "save", folder / "stop"
-
-    def on_step_end(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        control = own_on_step_end(self, args, state, control, **kwargs)
-        if stop.exists():
-            control.should_save = True
-            control.should_training_stop = True
-        elif save.exists():
-            control.should_save = True
-            save.unlink(missing_ok=True)
-        return control
-
-    flow.on_step_end = on_step_end
+PROJECT = Path(__file__).resolve().parents[2]
+#: Lines of a traceback that are kept for the explanation.
+_KEPT_LINES = 40
 
 
-def score_empty_predictions() -> None:
-    """Make an empty prediction score 0 instead of ending the evaluation."""
-    rouge: Any = importlib.import_module("rouge_chinese").Rouge
-    own_get_scores = rouge.get_scores
+@dataclass(frozen=True)
+class Launch:
+    """What is put on. Paths are files in the run's folder; those of `hold_out` are None where no rows are held out."""
 
-    def get_scores(self: Any, hyps: Any, refs: Any, *args: Any, **kwargs: Any) -> Any:
+    events: str
+    save: str
+    stop: str
+    seed: int = 42
+    predicting: bool = False
+    checkpointing: bool = True
+    weight_gradients: bool = True
+    hold_out: str | None = None
+    hold_out_memory: str | None = None
+    patience: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def put_on(launch: Launch, options: dict[str, Any]) -> None:
+    """Put everything on. A library that is missing is left to upstream, which says it in its own words."""
+    from guest.loading import after_loading
+    from guest.training.hooks import flow, sampling, scores, texts, thrift
+    from guest.training.hooks.events import Events
+
+    requests = flow.Requests(Path(launch.save), Path(launch.stop))
+    actions: list[Callable[[], None]] = [
+        lambda: flow.watch(Events(Path(launch.events)), requests, _hold_out(launch, options)),
+        texts.load_texts,
+    ]
+    if launch.predicting:
+        actions += [scores.score_empty_predictions, scores.leave_padding_out]
+        actions.append(lambda: after_loading(lambda model: sampling.sample_by_row(type(model), launch.seed)))
+    else:
+        if not launch.checkpointing:
+            actions.append(lambda: after_loading(thrift.keep_activations))
+        if not launch.weight_gradients:
+            actions.append(lambda: after_loading(thrift.leave_weight_gradients_out))
+    for action in actions:
         try:
-            return own_get_scores(self, hyps, refs, *args, **kwargs)
-        except ValueError:
-            return [{name: {"r": 0.0, "p": 0.0, "f": 0.0} for name in ("rouge-1", "rouge-2", "rouge-l")}]
+            action()
+        except ImportError as error:
+            sys.stderr.write(f"launch: {error}\n")
 
-    rouge.get_scores = get_scores
+
+def _hold_out(launch: Launch, options: dict[str, Any]) -> Any:
+    from guest.training.hooks.hold_out import HoldOut, Shape, evenly
+
+    if launch.hold_out is None or launch.hold_out_memory is None:
+        return None
+    rows = [json.loads(line) for line in Path(launch.hold_out).read_text(encoding="utf-8").splitlines()]
+    names = ("prompt_column", "response_column", "max_source_length", "max_target_length")
+    shape = Shape(**{name: options[name] for name in names})
+    return HoldOut(evenly(rows), shape, launch.patience, Path(launch.hold_out_memory))
 
 
 def main(arguments: list[str]) -> None:
-    folder, program, options = Path(arguments[0]), Path(arguments[1]).resolve(), arguments[2]
+    program, options = Path(arguments[0]).resolve(), arguments[1]
+    launch = Launch(**json.loads(Path(arguments[2]).read_text(encoding="utf-8")))
     # Upstream imports its own modules from its folder; this file's folder must not shadow them.
     sys.path[0] = str(program.parent)
+    sys.path.append(str(PROJECT))
+    if (program.parents[1] / "REHEARSAL.md").is_file():
+        sys.path.insert(1, str(program.parents[1]))  # the rehearsal's stand-ins for the libraries
     sys.argv = [str(program), options]
+    put_on(launch, json.loads(Path(options).read_text(encoding="ascii")))
     try:
-        save_on_request(folder)
-        score_empty_predictions()
-    except ImportError as error:
-        # Upstream will say in its own words what is missing.
-        sys.stderr.write(f"launch: {error}\n")
-    runpy.run_path(str(program), run_name="__main__")
+        runpy.run_path(str(program), run_name="__main__")
+    except Exception as error:
+        from guest.training.hooks.events import Events
+
+        told = traceback.format_exception(type(error), error, error.__traceback__)
+        lines = "".join(told).splitlines()[-_KEPT_LINES:]
+        Events(Path(launch.events)).tell("failure", kind=type(error).__name__, lines=lines)
+        raise
 
 
 if __name__ == "__main__":

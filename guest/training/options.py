@@ -10,25 +10,30 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 from guest.errors import GuestError
-from guest.training.dataset import Columns
-from guest.training.files import replace_file
+from guest.files import replace_file
+from guest.phrases import joined, phrase
+from guest.training.columns import Columns
 
 # Position embeddings of the model reach this far (config.json of chatglm-6b: max_sequence_length).
 MODEL_TOKENS = 2048
 
 # May change when a run is resumed; everything else shapes what the checkpoints hold or mean.
-CHANGEABLE = ("max_steps", "logging_steps", "save_steps", "save_total_limit")
+CHANGEABLE = ("max_steps", "logging_steps", "save_steps", "save_total_limit", "patience")
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Names are upstream's own, so that what a person reads there holds here."""
+    """Names are upstream's own, so that what a person reads there holds here. The last two are this project's.
+
+    `hold_out` is the share of the rows that is not trained on but measured whenever a checkpoint is due; `patience` is
+    after how many measurements without a lower loss the training ends.
+    """
 
     pre_seq_len: int = 128
     prefix_projection: bool = False
@@ -47,10 +52,17 @@ class TrainOptions:
     response_column: str = "summary"
     history_column: str | None = None
     seed: int = 42
+    hold_out: float = 0.0
+    patience: int | None = None
 
     @property
     def columns(self) -> Columns:
         return Columns(self.prompt_column, self.response_column, self.history_column)
+
+    @property
+    def samples_per_step(self) -> int:
+        """How many rows one step of the optimizer reads."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -68,27 +80,39 @@ def read_options(given: Mapping[str, Any]) -> TrainOptions:
         if rule is None:
             continue
         if rule.holds(value):
-            values[name] = float(value) if name == "learning_rate" else value
+            values[name] = float(value) if name in ("learning_rate", "hold_out") else value
         else:
-            mistakes.append(f"{name}: {_show(value)} is not allowed; it must be {rule.text}")
+            mistakes.append(
+                phrase("{name}: {has} is not allowed; it must be {text}", name=name, has=_show(value), text=rule.text)
+            )
     # Only values that hold by themselves are compared with one another.
     mistakes += _together(TrainOptions(**values))
     if mistakes:
-        raise GuestError(_listed("The training options have mistakes", mistakes), "Nothing was started.")
+        raise GuestError(
+            _listed(phrase("The training options have mistakes"), mistakes), phrase("Nothing was started.")
+        )
     return TrainOptions(**values)
 
 
 def change_options(recorded: TrainOptions, given: Mapping[str, Any]) -> TrainOptions:
     """The options with which a run goes on: recorded ones with the changes that a resumed run allows."""
     fixed = [
-        f"{name}: the run has {_show(getattr(recorded, name))} and cannot change to {_show(value)}"
+        phrase(
+            "{name}: the run has {has} and cannot change to {wanted}",
+            name=name,
+            has=_show(getattr(recorded, name)),
+            wanted=_show(value),
+        )
         for name, value in given.items()
         if name in _RULES and name not in CHANGEABLE and value != getattr(recorded, name)
     ]
     if fixed:
         raise GuestError(
-            _listed("A resumed run keeps its options", fixed),
-            f"Only {', '.join(CHANGEABLE)} may change; start a run with a new name for the rest.",
+            _listed(phrase("A resumed run keeps its options"), fixed),
+            phrase(
+                "Only {names} may change; start a run with a new name for the rest.",
+                names=", ".join(CHANGEABLE),
+            ),
         )
     return read_options({**recorded.as_dict(), **given})
 
@@ -134,6 +158,7 @@ def predict_arguments(
     output: PurePath,
     checkpoint: PurePath,
     samples: int | None,
+    batch_size: int = 1,
 ) -> dict[str, Any]:
     """What `ptuning/main.py` is given to predict on the dev set."""
     arguments: dict[str, Any] = {
@@ -144,7 +169,7 @@ def predict_arguments(
         "overwrite_cache": True,
         "output_dir": str(output),
         "overwrite_output_dir": True,
-        "per_device_eval_batch_size": 1,
+        "per_device_eval_batch_size": batch_size,
         "predict_with_generate": True,
         "seed": options.seed,
         "report_to": ["none"],
@@ -186,16 +211,19 @@ def model_path(path: PurePath) -> str:
     text = str(path)
     if "." in path.name or not path.name:
         raise GuestError(
-            f"The model's folder {text} cannot be used: its name must not be empty or contain a dot.",
-            "Move the model to a folder such as C:\\chatglm-6b and set CHATGLM_MODEL.",
+            phrase("The model's folder {text} cannot be used: its name must not be empty or contain a dot.", text=text),
+            phrase("Move the model to a folder such as C:\\chatglm-6b and set CHATGLM_MODEL."),
         )
     if isinstance(path, PureWindowsPath) and not path.is_absolute():
-        raise GuestError(f"The model's folder {text} must be an absolute path.", "Write it like C:\\chatglm-6b.")
+        raise GuestError(
+            phrase("The model's folder {text} must be an absolute path.", text=text),
+            phrase("Write it like C:\\chatglm-6b."),
+        )
     return text
 
 
 def _shared(options: TrainOptions) -> dict[str, Any]:
-    """What training and prediction must have in common."""
+    """What training and prediction must have in common. The clean file's prompts hold the history already."""
     shared: dict[str, Any] = {
         "prompt_column": options.prompt_column,
         "response_column": options.response_column,
@@ -204,8 +232,6 @@ def _shared(options: TrainOptions) -> dict[str, Any]:
         "pre_seq_len": options.pre_seq_len,
         "prefix_projection": options.prefix_projection,
     }
-    if options.history_column is not None:
-        shared["history_column"] = options.history_column
     if options.quantization_bit is not None:
         shared["quantization_bit"] = options.quantization_bit
     return shared
@@ -219,7 +245,7 @@ class _Rule:
 
 def _whole(low: int, high: int) -> _Rule:
     return _Rule(
-        f"a whole number from {low} to {high}",
+        phrase("a whole number from {low} to {high}", low=low, high=high),
         lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
     )
 
@@ -228,17 +254,21 @@ def _is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 < value <= 1
 
 
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 0.5
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
 _RULES: dict[str, _Rule] = {
     "pre_seq_len": _whole(1, 1024),
-    "prefix_projection": _Rule("true or false", lambda value: isinstance(value, bool)),
+    "prefix_projection": _Rule(phrase("true or false"), lambda value: isinstance(value, bool)),
     "quantization_bit": _Rule(
-        "4, 8 or null", lambda value: value is None or (isinstance(value, int) and value in (4, 8))
+        phrase("4, 8 or null"), lambda value: value is None or (isinstance(value, int) and value in (4, 8))
     ),
-    "learning_rate": _Rule("a number above 0 and up to 1", _is_rate),
+    "learning_rate": _Rule(phrase("a number above 0 and up to 1"), _is_rate),
     "max_source_length": _whole(2, MODEL_TOKENS),
     "max_target_length": _whole(3, MODEL_TOKENS),
     "per_device_train_batch_size": _whole(1, 256),
@@ -249,10 +279,14 @@ _RULES: dict[str, _Rule] = {
     # Two, so that the newest checkpoint is not deleted while it is fetched (on Windows that would stop the training),
     # and so that a checkpoint that turns out half-written has another one behind it.
     "save_total_limit": _whole(2, 1000),
-    "prompt_column": _Rule("the name of a column", _is_name),
-    "response_column": _Rule("the name of a column", _is_name),
-    "history_column": _Rule("the name of a column, or null", lambda value: value is None or _is_name(value)),
+    "prompt_column": _Rule(phrase("the name of a column"), _is_name),
+    "response_column": _Rule(phrase("the name of a column"), _is_name),
+    "history_column": _Rule(phrase("the name of a column, or null"), lambda value: value is None or _is_name(value)),
     "seed": _whole(0, 2**32 - 1),
+    "hold_out": _Rule(phrase("a share of the rows from 0 to 0.5"), _is_share),
+    "patience": _Rule(
+        phrase("a whole number from 1 to 1000, or null"), lambda value: value is None or _whole(1, 1000).holds(value)
+    ),
 }
 
 
@@ -261,15 +295,17 @@ def _together(options: TrainOptions) -> list[str]:
     tokens = options.max_source_length + options.max_target_length
     if tokens > MODEL_TOKENS:
         mistakes.append(
-            f"max_source_length + max_target_length: {tokens} is more than the model's {MODEL_TOKENS} tokens"
+            phrase(
+                "max_source_length + max_target_length: {tokens} is more than the model's {limit} tokens",
+                tokens=tokens,
+                limit=MODEL_TOKENS,
+            )
         )
-    if options.save_steps > options.max_steps:
-        mistakes.append(
-            f"save_steps: {options.save_steps} is more than max_steps {options.max_steps}; nothing would be saved"
-        )
+    if options.patience is not None and not options.hold_out:
+        mistakes.append(phrase("patience: nothing is measured to be patient about; give hold_out too"))
     names = options.columns.names()
     if len(set(names)) < len(names):
-        mistakes.append("prompt_column, response_column and history_column must be different columns")
+        mistakes.append(phrase("prompt_column, response_column and history_column must be different columns"))
     return mistakes
 
 
@@ -278,12 +314,16 @@ def _unknown(given: Mapping[str, Any]) -> list[str]:
     for name in given:
         if name not in _RULES:
             near = difflib.get_close_matches(str(name), _RULES, n=1)
-            mistakes.append(f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else ""))
+            mistakes.append(
+                phrase("{name}: there is no such option; did you mean {near}?", name=name, near=near[0])
+                if near
+                else phrase("{name}: there is no such option", name=name)
+            )
     return mistakes
 
 
-def _listed(title: str, mistakes: list[str]) -> str:
-    return f"{title}:\n" + "\n".join(f"  {mistake}" for mistake in mistakes)
+def _listed(title: str, mistakes: Sequence[str]) -> str:
+    return phrase("{title}:\n  {listed}", title=title, listed=joined("\n  ", mistakes))
 
 
 def _show(value: Any) -> str:

@@ -1,31 +1,30 @@
-"""Turns what upstream prints into progress: step, loss, rate, time left.
+"""Turns what upstream's process tells into progress: step, loss, rate, time left.
 
-The trainer prints a progress bar (tqdm, redrawn with carriage returns) and, every `logging_steps`, a Python dictionary
-such as `{'loss': 3.9031, 'learning_rate': 0.0199, 'epoch': 0.02}` (transformers 4.27.1 `ProgressCallback`).
+Steps, losses and failures are events that the trainer's own callback writes (`guest.training.hooks.events`). The log
+is read for two things only: what goes on before the first event, and its last lines for a failure without one.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
-import subprocess
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from guest.phrases import phrase
 
 # The last losses shown; the whole history is in trainer_state.json of every checkpoint.
 KEPT_LOSSES = 50
 KEPT_LINES = 40
+#: Steps over which the rate is taken: enough to level out a checkpoint's saving (every 50 steps by default).
+RATE_STEPS = 60
 
-_BAR = re.compile(
-    r"(?:(?P<title>[^|\r\n]*?):\s*)?\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)"
-    r"\s*\[(?P<spent>[\d:]+)<(?P<left>[\d:?]+)(?:,\s*(?P<rate>[\d.]+|\?)\s*(?P<unit>s/[^\]\s]*|[^\]\s/]*/s))?[^\]]*\]"
-)
-_PAIR = re.compile(r"'(\w+)':\s*([^,}]+)")
-_PHASES = (
-    ("*** Predict ***", "predicting"),
-    ("***** Running training *****", "training"),
-    ("Loading checkpoint shards", "loading the model"),
-)
+# A bar of tqdm with a title: "Running tokenizer on train dataset:  35%|███▍   | 40000/114599 [00:20<00:37, ...". Bars
+# without one are of the training, or of anything (`datasets` draws "100%|███| 1/1"); events tell it better.
+_TITLED_BAR = re.compile(r"^\s*(?P<title>[A-Z][^|\r\n:]*?):\s*\d+%\|[^|]*\|\s*\d+/\d+\s*\[")
+_BAR = re.compile(r"\d+%\|[^|]*\|\s*\d+/\d+\s*\[[^\]]*\]")
 
 
 @dataclass
@@ -41,6 +40,9 @@ class Progress:
     seconds_per_step: float | None = None
     seconds_left: float | None = None
     losses: list[tuple[int, float]] = field(default_factory=list)
+    hold_out: list[tuple[int, float]] = field(default_factory=list)
+    best_step: int | None = None
+    stopped_early: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -55,94 +57,110 @@ class Progress:
             "secondsPerStep": self.seconds_per_step,
             "secondsLeft": self.seconds_left,
             "losses": [[step, _finite(loss)] for step, loss in self.losses],
+            "holdOutLosses": [[step, _finite(loss)] for step, loss in self.hold_out],
+            "bestStep": self.best_step,
+            "stoppedEarly": self.stopped_early,
         }
 
 
-class LogReader:
-    """Follows a log; `feed` takes text as it comes and returns the losses that are new in it."""
+@dataclass(frozen=True)
+class Failure:
+    """The exception with which upstream ended: its type, and the end of its traceback."""
 
-    def __init__(self, total: int | None = None) -> None:
-        self.progress = Progress(total=total)
-        # The end of the log without redrawn bars, for diagnosis.
+    kind: str
+    lines: list[str]
+
+
+class EventReader:
+    """Follows the events; `feed` takes text as it comes and returns the losses that are new in it."""
+
+    def __init__(self, total: int | None = None, step: int = 0) -> None:
+        self.progress = Progress(step=step, total=total)
+        self.failure: Failure | None = None
+        self._rest = ""
+        #: (step, time) of this attempt's steps. The first is the end of its first step: before it lies the loading.
+        self._steps: deque[tuple[int, float]] = deque(maxlen=RATE_STEPS)
+
+    def feed(self, text: str) -> list[tuple[int, float]]:
+        *lines, self._rest = (self._rest + text).split("\n")
+        losses = []
+        for line in lines:
+            event = json.loads(line)
+            getattr(self, f"_{event['event']}", _ignore)(event)
+            if event["event"] == "loss":
+                losses.append((int(event["step"]), float(event["loss"])))
+        return losses
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        self.progress.phase = "training"
+        self.progress.step, self.progress.total = event["step"], event["total"]
+
+    def _step(self, event: dict[str, Any]) -> None:
+        self.progress.phase = "training"
+        self._done(event["step"], event["at"])
+
+    def _predict(self, event: dict[str, Any]) -> None:
+        self.progress.phase = "predicting"
+        self.progress.total = event["total"]
+        self._done(event["step"], event["at"])
+
+    def _done(self, step: int, at: float) -> None:
+        progress = self.progress
+        progress.step = step
+        self._steps.append((step, at))
+        (first, begun), (last, ended) = self._steps[0], self._steps[-1]
+        if last == first:
+            return
+        rate = (ended - begun) / (last - first)
+        progress.seconds_per_step = round(rate, 4)
+        if progress.total is not None:
+            progress.seconds_left = round(rate * (progress.total - step), 1)
+
+    def _loss(self, event: dict[str, Any]) -> None:
+        progress = self.progress
+        progress.loss = float(event["loss"])
+        progress.learning_rate = event.get("learning_rate", progress.learning_rate)
+        progress.epoch = event.get("epoch", progress.epoch)
+        progress.losses = [*progress.losses, (event["step"], progress.loss)][-KEPT_LOSSES:]
+
+    def _hold_out(self, event: dict[str, Any]) -> None:
+        progress = self.progress
+        progress.hold_out = [*progress.hold_out, (event["step"], float(event["loss"]))][-KEPT_LOSSES:]
+        progress.best_step = event["best"]
+        progress.stopped_early = bool(event["stop"])
+
+    def _failure(self, event: dict[str, Any]) -> None:
+        self.failure = Failure(event["kind"], event["lines"])
+
+
+class LogReader:
+    """Follows the log: `phase` is what a titled bar says, `lines` the end without bars."""
+
+    def __init__(self) -> None:
+        self.phase: str | None = None
         self.lines: list[str] = []
         self._rest = ""
 
-    def feed(self, text: str) -> list[tuple[int, float]]:
+    def feed(self, text: str) -> None:
         pieces = re.split(r"[\r\n]+", self._rest + text)
         self._rest = pieces.pop()
-        # A bar is redrawn without a line end after it; waiting for the next one would show every step late.
-        if _BAR.search(self._rest):
-            pieces.append(self._rest)
-            self._rest = ""
-        before = len(self.progress.losses)
-        new: list[tuple[int, float]] = []
         for piece in pieces:
-            self._line(piece)
-            new += self.progress.losses[before:]
-            del self.progress.losses[:-KEPT_LOSSES]
-            before = len(self.progress.losses)
-        return new
+            titled = _TITLED_BAR.match(piece)
+            if titled:
+                title = titled["title"].strip()
+                self.phase = (
+                    phrase("loading the model") if "shards" in title else phrase("preparing: {title}", title=title)
+                )
+            elif piece.strip() and not _BAR.search(piece):
+                self.lines = [*self.lines, piece.rstrip()][-KEPT_LINES:]
 
-    def _line(self, line: str) -> None:
-        bar = _BAR.search(line)
-        if bar is not None:
-            self._bar(bar)
-        elif line.strip():
-            self.lines = [*self.lines, line.rstrip()][-KEPT_LINES:]
-        for mark, phase in _PHASES:
-            if mark in line:
-                self.progress.phase = phase
-        if "'loss':" in line and "{" in line:
-            self._losses(line[line.index("{") :])
-
-    def _bar(self, bar: re.Match[str]) -> None:
-        progress, title, total = self.progress, (bar["title"] or "").strip(), int(bar["total"])
-        if title:
-            # "Running tokenizer on train dataset: 35%|..." and the like are steps of the way, not of the training.
-            progress.phase = "loading the model" if "shards" in title else f"preparing: {title}"
-            return
-        if progress.phase != "predicting":
-            progress.phase = "training"
-        progress.step, progress.total = int(bar["done"]), total
-        progress.seconds_per_step = _seconds_per_step(bar["rate"], bar["unit"])
-        if progress.seconds_per_step is not None:
-            progress.seconds_left = round(progress.seconds_per_step * (total - progress.step), 1)
-
-    def _losses(self, text: str) -> None:
-        values = {name: _number(value) for name, value in _PAIR.findall(text)}
-        progress = self.progress
-        progress.loss = values.get("loss")
-        progress.learning_rate = values.get("learning_rate", progress.learning_rate)
-        progress.epoch = values.get("epoch", progress.epoch)
-        if progress.loss is not None:
-            progress.losses.append((progress.step, progress.loss))
+    def end(self) -> None:
+        """The log has ended: what has no line end is its last line."""
+        self.feed("\n")
 
 
-def gpu_memory() -> dict[str, int] | None:
-    """Used and total memory (bytes) and use (percent) of the first GPU, by nvidia-smi; None where there is none."""
-    query = ["nvidia-smi", "--query-gpu=memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits"]
-    try:
-        done = subprocess.run(query, capture_output=True, check=True, timeout=5)
-        used, total, use = (int(float(cell)) for cell in done.stdout.decode("ascii").splitlines()[0].split(","))
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
-    return {"usedBytes": used * 1024**2, "totalBytes": total * 1024**2, "percent": use}
-
-
-def _seconds_per_step(rate: str | None, unit: str | None) -> float | None:
-    if rate is None or rate == "?" or unit is None:
-        return None
-    value = float(rate)
-    if unit.endswith("/s"):
-        return round(1 / value, 4) if value else None
-    return value
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text.strip().strip("'"))
-    except ValueError:
-        return None
+def _ignore(event: dict[str, Any]) -> None:  # noqa: ARG001 - such as "save", which nothing here needs
+    return
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,9 +1,13 @@
 """Run folders: everything that belongs to one fine-tuning, kept until a person deletes it.
 
 runs/<name>/run.json       options, data hashes, prefix length, state, one entry per attempt
-            data/          clean copies of train.json and dev.json
+            data/          clean copies of train.json and dev.json, and hold-out.json with rows that are not trained on
             options.json   upstream's options file of the last attempt
+            job.json       the task that runs; one that is here without its processes was interrupted
+            launch.json    what is put on upstream's program in the last attempt
             train.log      what upstream printed, all attempts
+            events.jsonl   steps and losses of the last attempt, as the trainer's callback told them
+            hold-out.json  the losses on the held-out rows, all attempts
             progress.json  the last known progress
             output/        upstream's output: checkpoint-N folders, train_results.json, trainer_state.json
             evaluation/    checkpoint-N/ with predict_results.json and generated_predictions.txt
@@ -16,23 +20,24 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from guest.documents import require_known, write_document
 from guest.errors import GuestError
+from guest.phrases import joined, phrase, without_phrases
 from guest.training.checkpoints import Checkpoint, damaged_files, list_checkpoints, newest_complete
-from guest.training.files import write_json
 from guest.training.options import TrainOptions, read_options
 
-SCHEMA = 1
 # States that stay until somebody acts; "running" is only believed while the process lives (see `process`).
-PREPARED, RUNNING, FINISHED, STOPPED, FAILED, INTERRUPTED = (
+PREPARED, RUNNING, FINISHED, STOPPED, FAILED, INTERRUPTED, UNREADABLE = (
     "prepared",
     "running",
     "finished",
     "stopped",
     "failed",
     "interrupted",
+    "unreadable",
 )
 
 # No dots (transformers makes package names of folders), nothing that a shell or Windows treats specially.
@@ -59,11 +64,12 @@ class Attempt:
     ended: str | None = None
     exit_code: int | None = None
     reason: str = ""
+    checkpointing: bool = True
 
 
 @dataclass(frozen=True)
 class Record:
-    """What run.json holds."""
+    """What run.json holds. `keep_going`: the run goes on by itself after the machine was away."""
 
     name: str
     options: TrainOptions
@@ -74,6 +80,7 @@ class Record:
     reason: str = ""
     hint: str = ""
     rehearsal: bool = False
+    keep_going: bool = True
     attempts: tuple[Attempt, ...] = field(default=())
 
 
@@ -86,7 +93,12 @@ class Run:
         self.file = folder / "run.json"
         self.train_file = folder / "data" / "train.json"
         self.dev_file = folder / "data" / "dev.json"
+        self.hold_out_file = folder / "data" / "hold-out.json"
         self.arguments_file = folder / "options.json"
+        self.launch_file = folder / "launch.json"
+        self.events_file = folder / "events.jsonl"
+        self.hold_out_losses = folder / "hold-out.json"
+        self.job_file = folder / "job.json"
         self.log = folder / "train.log"
         self.progress_file = folder / "progress.json"
         self.stop_file = folder / "stop"
@@ -97,15 +109,15 @@ class Run:
     @property
     def record(self) -> Record:
         try:
-            return record_from_dict(json.loads(self.file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return record_from_dict(json.loads(self.file.read_text(encoding="utf-8")), self.file)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GuestError(
-                f"{self.file} cannot be read: {error}.",
-                "Its checkpoints are untouched; push the run again from a fetched bundle.",
+                phrase("{file} cannot be read: {error}.", file=self.file, error=error),
+                phrase("Its checkpoints are untouched; push the run again from a fetched bundle."),
             ) from error
 
     def save(self, record: Record) -> None:
-        write_json(self.file, record_as_dict(record))
+        write_document(self.file, record_as_dict(record))
 
     def update(self, **changes: Any) -> Record:
         """Change fields of run.json in one atomic step and return the new record."""
@@ -119,21 +131,41 @@ class Run:
     def newest_complete(self) -> Checkpoint | None:
         return newest_complete(self.output)
 
+    def best_step(self) -> int | None:
+        """The step at which the loss on the held-out rows was lowest; None where nothing was held out."""
+        try:
+            losses = json.loads(self.hold_out_losses.read_text(encoding="ascii"))
+            return min((float(loss), int(step)) for step, loss in losses if loss == loss)[1]
+        except (OSError, ValueError, TypeError):
+            return None
+
     def checkpoint(self, step: int | None) -> Checkpoint:
-        """The complete checkpoint of that step, or the newest; raises GuestError with what there is."""
+        """The complete checkpoint of that step, or the best on held-out rows, or the newest.
+
+        Raises GuestError with what there is.
+        """
         if step is None:
-            found = self.newest_complete()
+            best = next((one for one in self.checkpoints() if one.step == self.best_step() and one.complete), None)
+            found = best if best is not None and not damaged_files(best.path) else self.newest_complete()
         else:
             found = next((one for one in self.checkpoints() if one.step == step), None)
         there = ", ".join(str(one.step) for one in self.checkpoints() if one.complete) or "none"
         if found is None:
-            wanted = "no complete checkpoint" if step is None else f"no checkpoint {step}"
-            raise GuestError(f"Run {self.name} has {wanted}.", f"Complete checkpoints: {there}.")
-        faults = found.faults or tuple(f"{name} is damaged" for name in damaged_files(found.path))
+            wanted = phrase("no complete checkpoint") if step is None else phrase("no checkpoint {step}", step=step)
+            raise GuestError(
+                phrase("Run {name} has {wanted}.", name=self.name, wanted=wanted),
+                phrase("Complete checkpoints: {there}.", there=there),
+            )
+        faults = found.faults or tuple(phrase("{name} is damaged", name=name) for name in damaged_files(found.path))
         if faults:
             raise GuestError(
-                f"Checkpoint {found.step} of run {self.name} is not complete: {', '.join(faults)}.",
-                f"Complete checkpoints: {there}.",
+                phrase(
+                    "Checkpoint {step} of run {name} is not complete: {faults}.",
+                    step=found.step,
+                    name=self.name,
+                    faults=joined(", ", faults),
+                ),
+                phrase("Complete checkpoints: {there}.", there=there),
             )
         return found
 
@@ -162,8 +194,8 @@ def create_run(runs: Path, record: Record) -> Run:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise GuestError(
-            f"There is a run named {record.name} already.",
-            f"Go on with it by resuming {record.name}, or give the new run another name.",
+            phrase("There is a run named {record} already.", record=record.name),
+            phrase("Go on with it by resuming {record}, or give the new run another name.", record=record.name),
         ) from None
     run = Run(folder)
     run.save(record)
@@ -176,7 +208,9 @@ def open_run(runs: Path, name: str) -> Run:
     run = Run(runs / name)
     if not run.file.is_file():
         names = ", ".join(one.name for one in list_runs(runs)) or "none"
-        raise GuestError(f"There is no run named {name}.", f"Runs on this machine: {names}.")
+        raise GuestError(
+            phrase("There is no run named {name}.", name=name), phrase("Runs on this machine: {names}.", names=names)
+        )
     return run
 
 
@@ -191,9 +225,11 @@ def check_name(name: Any) -> None:
     """Raise GuestError unless `name` can be a run's name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise GuestError(
-            f"{json.dumps(name, ensure_ascii=False)} cannot be the name of a run.",
-            "Use up to 63 letters, digits, '-' and '_', beginning with a letter or digit; not 'base' and not a name "
-            "that Windows reserves.",
+            phrase("{name} cannot be the name of a run.", name=json.dumps(name, ensure_ascii=False)),
+            phrase(
+                "Use up to 63 letters, digits, '-' and '_', beginning with a letter or digit; not "
+                "'base' and not a name that Windows reserves."
+            ),
         )
 
 
@@ -203,13 +239,13 @@ def now() -> str:
 
 def record_as_dict(record: Record) -> dict[str, Any]:
     """run.json's form; the prefix length stands beside the options because serving and evaluation follow it."""
-    return {"schema": SCHEMA, "pre_seq_len": record.options.pre_seq_len, **asdict(record)}
+    return {"pre_seq_len": record.options.pre_seq_len, **asdict(record)}
 
 
-def record_from_dict(document: dict[str, Any]) -> Record:
-    """The record in a run.json's document; raises KeyError, TypeError, ValueError or GuestError where it is not one."""
-    if document.get("schema") != SCHEMA:
-        raise ValueError(f"it has schema {document.get('schema')}, this program knows {SCHEMA}")
+def record_from_dict(document: dict[str, Any], file: PurePath) -> Record:
+    """The record in the document of `file`; raises KeyError, TypeError, ValueError or GuestError where it is none."""
+    require_known(file, document.get("schema", 1))
+    document = without_phrases(document)
     dev = document["dev"]
     return Record(
         name=document["name"],
@@ -221,5 +257,7 @@ def record_from_dict(document: dict[str, Any]) -> Record:
         reason=document["reason"],
         hint=document["hint"],
         rehearsal=document["rehearsal"],
+        # Runs from before it could be asked for: nobody asked.
+        keep_going=document.get("keep_going", False),
         attempts=tuple(Attempt(**attempt) for attempt in document["attempts"]),
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from guest.phrases import phrase
+
 Counter = Callable[[str], int]
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -18,9 +20,11 @@ _OTHER = re.compile(r"[^\sA-Za-z\u3400-\u9fff]")
 TOKENS_PER_HAN = 0.7
 LETTERS_PER_TOKEN = 4
 
-ESTIMATE_NOTE = (
-    f"estimated without the tokenizer: {TOKENS_PER_HAN} tokens a Chinese character, "
-    f"{LETTERS_PER_TOKEN} Latin letters a token, every digit and sign one"
+ESTIMATE_NOTE = phrase(
+    "estimated without the tokenizer: {han} tokens a Chinese character, "
+    "{letters} Latin letters a token, every digit and sign one",
+    han=TOKENS_PER_HAN,
+    letters=LETTERS_PER_TOKEN,
 )
 
 

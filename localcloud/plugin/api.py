@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from localcloud.plugin.configuration import Configuration
+from tencent.access import AssumedRole
+from tencent.errors import CloudError
+from tencent.session import Keys, Session
 
 VERSIONS = {
     "cvm": "2017-03-12",
     "cbs": "2017-03-12",
     "vpc": "2017-03-12",
     "tag": "2018-08-13",
+    "sts": "2018-08-13",
 }
 RETRYABLE_CODES = frozenset(
     {
@@ -36,10 +40,6 @@ RETRYABLE_CODES = frozenset(
 INTERNAL_ERROR = "InternalError"
 REQUEST_TIMEOUT_SECONDS = 300
 POLL_VARIABLE = "LOCALCLOUD_PLUGIN_POLL_SECONDS"
-_SDK_NETWORK_CODES = {
-    "ClientNetworkError": "ClientError.NetworkError",
-    "ServerNetworkError": "ClientError.HttpStatusCodeError",
-}
 
 Result = TypeVar("Result")
 
@@ -91,19 +91,48 @@ class Api:
         self.region = configuration.region
         self.patience = patience or Patience()
         self._configuration = configuration
+        self._session = Session(configuration.access, self._assume, configuration.gateway)
         self._local = threading.local()  # the SDK's connections are not made for several threads
 
     def call(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
         """One call, one try: the response's fields. Raises ApiError."""
+        return self._call(self._client(service, self._keys()), action, parameters)
+
+    def check_account(self) -> None:
+        """Raises OperationError where the configuration does not want to work in this account."""
+        allowed, forbidden = self._configuration.allowed_account_ids, self._configuration.forbidden_account_ids
+        if not allowed and not forbidden:
+            return
+        account = self.read("sts", "GetCallerIdentity")["AccountId"]
+        if (allowed and account not in allowed) or account in forbidden:
+            raise OperationError(f"TencentCloud account ID not allowed: {account}")
+
+    def log_in(self) -> None:
+        """Takes on the roles of the configuration. Raises OperationError."""
+        if self._session.is_temporary:
+            self._keys()
+
+    def _keys(self) -> Keys:
+        try:
+            return self._session.keys()
+        except (ApiError, CloudError) as error:
+            raise OperationError(f"Get auth from assume role failed. Reason: {error}") from error
+
+    def _assume(self, keys: Keys, role: AssumedRole) -> dict[str, Any]:
+        def attempt() -> dict[str, Any]:
+            return self._call(self._new_client("sts", keys), "AssumeRole", role.request())
+
+        return self.retried(self.patience.read_window, attempt, INTERNAL_ERROR)
+
+    def _call(self, client: Any, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
         try:
-            response = self._client(service).call(action, without_nones(**parameters))
+            response = client.call(action, without_nones(**parameters))
         except TencentCloudSDKException as error:
-            code = error.get_code() or "ClientError"
-            raise ApiError(
-                _SDK_NETWORK_CODES.get(code, code), _text(error.get_message()), error.get_request_id() or ""
-            ) from error
+            text = _text(error.get_message())
+            code, told = _as_in_go(error.get_code() or "ClientError", text)
+            raise ApiError(code, told, error.get_request_id() or "") from error
         try:
             fields: dict[str, Any] = json.loads(response)["Response"]
         except (ValueError, KeyError, TypeError) as error:
@@ -158,13 +187,13 @@ class Api:
             if len(page) < limit:
                 return found
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, keys: Keys) -> Any:
         clients: dict[str, Any] = self._local.__dict__.setdefault("clients", {})
         if service not in clients:
-            clients[service] = self._new_client(service)
+            clients[service] = self._new_client(service, keys)
         return clients[service]
 
-    def _new_client(self, service: str) -> Any:
+    def _new_client(self, service: str, keys: Keys) -> Any:
         # Imported late: these cost a third of the plug-in's start, and a preview may need no call.
         from tencentcloud.common.common_client import CommonClient
         from tencentcloud.common.credential import Credential
@@ -180,7 +209,7 @@ class Api:
             keepAlive=True,
         )
         profile = ClientProfile(httpProfile=http, language="en-US", request_client="localcloud-plugin")
-        credential = Credential(configuration.secret_id, configuration.secret_key, configuration.security_token)
+        credential = Credential(keys.secret_id, keys.secret_key, keys.token or None)
         client = CommonClient(service, VERSIONS[service], credential, self.region, profile)
         client.request.conn._session.mount("http://", prompt_adapter())
         return client
@@ -209,6 +238,23 @@ def prompt_adapter() -> Any:
 def without_nones(**fields: Any) -> dict[str, Any]:
     """The fields that have a value: what is not given is not sent."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _as_in_go(code: str, text: str) -> tuple[str, str]:
+    """Code and message that Go's SDK, in which the official plug-in is written, has for a failure of Python's.
+
+    It looks for an error in the body before it looks at the status (`TryReadErr` of its common/http/response.go), so an
+    answer that is no JSON is not tried again, whatever its status.
+    """
+    if code == "ClientNetworkError":
+        return "ClientError.NetworkError", text
+    if code != "ServerNetworkError":
+        return code, text
+    try:
+        refusal = (json.loads(text).get("Response") or {}).get("Error")
+    except (ValueError, AttributeError) as error:
+        return "ClientError.ParseJsonError", f"Fail to parse json content: {text}, because: {error}"
+    return (refusal["Code"], refusal["Message"]) if refusal else ("ClientError.HttpStatusCodeError", text)
 
 
 def _minutes(variable: str, default: int) -> float:

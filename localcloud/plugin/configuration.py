@@ -7,13 +7,15 @@ plug-in reads. The refusal keeps a stand-in from ever touching a real account.
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-DEFAULT_REGION = "ap-guangzhou"
-DEFAULT_DOMAIN = "tencentcloudapi.com"
+from tencent.access import Access, AccessError
+
+_UNKNOWN_LOGINS = ("assumeRoleWithSaml", "assumeRoleWithWebIdentity", "mfaCertification", "enablePodOidc")
 HOW_TO_REACH_THE_LOCAL_CLOUD = (
     "Start the local cloud (`python -m localcloud start`) and point the plug-in at it: "
     "`python -m localcloud env` prints the variables. For a real account install the official plug-in "
@@ -27,14 +29,20 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """Where to send calls, and with what keys."""
+    """Where to send calls, as whom, and which accounts are too good or not good enough for it."""
 
-    secret_id: str
-    secret_key: str
-    security_token: str | None
-    region: str
-    domain: str
-    gateway: str  # URL of the server on this machine that answers for every service of `domain`
+    access: Access
+    gateway: str  # URL of the server on this machine that answers for every service of the domain
+    allowed_account_ids: tuple[str, ...] = ()
+    forbidden_account_ids: tuple[str, ...] = ()
+
+    @property
+    def region(self) -> str:
+        return self.access.region
+
+    @property
+    def domain(self) -> str:
+        return self.access.domain
 
     def __repr__(self) -> str:
         return f"Configuration(region={self.region!r}, domain={self.domain!r}, gateway={self.gateway!r})"
@@ -42,29 +50,27 @@ class Configuration:
 
 def load(settings: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> Configuration:
     """Builds the configuration; raises ConfigurationError with every mistake in it."""
-
-    def setting(name: str, variable: str, default: str = "") -> str:
-        return settings.get(name) or environment.get(variable) or default
-
-    mistakes = []
-    protocol = setting("protocol", "TENCENTCLOUD_PROTOCOL", "HTTPS")
-    if protocol != "HTTP":
+    mistakes = [
+        f"{name}: the stand-in does not have this way to log in" for name in _UNKNOWN_LOGINS if settings.get(name)
+    ]
+    try:
+        access = Access.read({f"tencentcloud:{name}": value for name, value in settings.items()}, environment)
+    except AccessError as error:
+        raise ConfigurationError(f"{error}\n{HOW_TO_REACH_THE_LOCAL_CLOUD}") from error
+    if access.protocol != "HTTP":
         mistakes.append(
-            f"protocol is {protocol}, and must be HTTP: set `pulumi config set tencentcloud:protocol HTTP` "
+            f"protocol is {access.protocol}, and must be HTTP: set `pulumi config set tencentcloud:protocol HTTP` "
             "or TENCENTCLOUD_PROTOCOL=HTTP"
         )
-    domain = setting("domain", "TENCENTCLOUD_DOMAIN", DEFAULT_DOMAIN)
     proxy = environment.get("HTTP_PROXY") or environment.get("http_proxy") or ""
-    gateway = _gateway(domain, proxy)
+    gateway = _gateway(access.domain, proxy)
     if gateway is None:
-        way = f"through the proxy {_without_password(proxy)}" if proxy else f"to {domain}"
+        way = f"through the proxy {_without_password(proxy)}" if proxy else f"to {access.domain}"
         mistakes.append(
             f"calls would go {way}, which is not this machine: set HTTP_PROXY to the local cloud's "
             "address, or tencentcloud:domain to localhost and its port"
         )
-    secret_id = setting("secretId", "TENCENTCLOUD_SECRET_ID")
-    secret_key = setting("secretKey", "TENCENTCLOUD_SECRET_KEY")
-    if not (secret_id and secret_key):
+    if not access.has_keys:
         mistakes.append("Please set your `secretId` and `secretKey`.")
     if mistakes:
         listed = "".join(f"\n  * {mistake}" for mistake in mistakes)
@@ -73,13 +79,19 @@ def load(settings: Mapping[str, str], environment: Mapping[str, str] = os.enviro
             f"{listed}\n{HOW_TO_REACH_THE_LOCAL_CLOUD}"
         )
     return Configuration(
-        secret_id=secret_id,
-        secret_key=secret_key,
-        security_token=setting("securityToken", "TENCENTCLOUD_SECURITY_TOKEN") or None,
-        region=setting("region", "TENCENTCLOUD_REGION", DEFAULT_REGION),
-        domain=domain,
-        gateway=gateway or "",
+        access, gateway or "", _ids(settings, "allowedAccountIds"), _ids(settings, "forbiddenAccountIds")
     )
+
+
+def _ids(settings: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """A list of accounts, which reaches a plug-in as JSON."""
+    try:
+        found = json.loads(settings.get(name) or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise ConfigurationError(f"{name}: {settings[name]!r} is not a list of account ids")
+    return tuple(str(account) for account in found)
 
 
 def _gateway(domain: str, proxy: str) -> str | None:

@@ -69,8 +69,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             patience = self._patience or Patience()
             patience.cancelled = self._cancelled
-            self._api = Api(configuration.load(settings), patience)
-        except (configuration.ConfigurationError, OperationError) as error:
+            api = Api(configuration.load(settings), patience)
+            api.log_in()
+            api.check_account()
+            self._api = api
+        except (configuration.ConfigurationError, ApiError, OperationError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 

@@ -43,8 +43,9 @@ def free_private_address(cloud: Cloud, subnet: Subnet, wanted: str = "") -> str:
 
 
 def free_public_address(cloud: Cloud) -> str:
-    """The lowest loopback address that no machine has."""
-    used = {item.public_ip for item in cloud.db.instances}
+    """The lowest loopback address that is nobody's, of whatever account."""
+    used = {item.public_ip for item in cloud.db.instances.everywhere()}
+    used |= {address.ip for address in cloud.db.addresses.everywhere()}
     for address in cloud.loopback.addresses():
         if address not in used:
             return address

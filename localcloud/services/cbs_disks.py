@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import DISK_TYPES, INSTANCE_TYPES, ZONES, disk_price
 from localcloud.clock import china_time
 from localcloud.cloud import Cloud, transition
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import ClientToken, Disk
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_length
 from localcloud.services.cvm_orders import check_balance, check_disk_size
 from localcloud.services.tags import read_tags, tag_list
@@ -110,7 +111,7 @@ def describe_disks(cloud: Cloud, call: Call) -> dict[str, Any]:
 @action("cbs", "CreateDisks", "Placement.Zone", "DiskChargeType", "DiskType")
 def create_disks(cloud: Cloud, call: Call) -> dict[str, Any]:
     params, db = call.params, cloud.db
-    token = f"{call.region}/cbs/{params['ClientToken']}" if params.get("ClientToken") else ""
+    token = f"{call.caller.account}/{call.region}/cbs/{params['ClientToken']}" if params.get("ClientToken") else ""
     if token in db.client_tokens:
         return {"DiskIdSet": list(db.client_tokens[token].ids)}
     zone = ZONES.get(params["Placement"]["Zone"])

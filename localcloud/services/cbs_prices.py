@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import DISK_TYPES, ZONES, disk_price
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.services.cbs_disks import MAX_DISKS_A_CALL
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.clock import china_time
 from localcloud.cloud import Cloud, transition
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import Snapshot
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_length
 from localcloud.services.cbs_disks import own_disks
 from localcloud.services.cvm_images import delete_image

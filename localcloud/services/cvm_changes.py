@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud import catalogue
+from localcloud.call import Call
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.records import Instance
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_host_name, check_length, check_password, check_user_data
 from localcloud.services.addresses import free_private_address, free_public_address
+from localcloud.services.cam import check_role
 from localcloud.services.cvm_instances import begin, check_state, done, own_instances, reboot
 from localcloud.services.cvm_orders import check_disk_size, check_image_for_type, find_image, is_sold_out
 
@@ -50,6 +52,8 @@ def _attribute_changes(cloud: Cloud, call: Call) -> dict[str, Any]:
         changes["host_name"] = params["HostName"]
     if "DisableApiTermination" in params:
         changes["disable_api_termination"] = params["DisableApiTermination"]
+    if "CamRoleName" in params:
+        changes["cam_role_name"] = check_role(cloud, call)
     if params.get("SecurityGroups"):
         for group_id in params["SecurityGroups"]:
             group = cloud.db.security_groups.get(group_id)

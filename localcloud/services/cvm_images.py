@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call, OnlyRequestId
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.clock import iso_time
 from localcloud.cloud import Cloud, transition
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import Disk, Image, Instance, Snapshot
-from localcloud.registry import Call, OnlyRequestId, action
+from localcloud.registry import action
 from localcloud.rules import check_id, check_length
 from localcloud.services.cvm_instances import begin, check_state, own_instances
 from localcloud.services.tags import read_tag_specification, tag_list
@@ -151,7 +152,8 @@ def _image_of_instance(cloud: Cloud, call: Call, tags: dict[str, str]) -> dict[s
     image_id = cloud.new_id("img")
     seconds = sum(disk.used_gb for disk in disks) * db.settings.image_seconds_per_gb
     snapshots = [_snapshot(cloud, call, disk, f"image_{params['ImageName']}", seconds) for disk in disks]
-    restart = power_off and instance.state == "RUNNING"
+    running = instance.state == "RUNNING"
+    restart = power_off and running
     image = db.images.put(
         Image(
             image_id=image_id,
@@ -180,7 +182,7 @@ def _image_of_instance(cloud: Cloud, call: Call, tags: dict[str, str]) -> dict[s
     else:
         begin(cloud, call, instance, busy_with=image_id)
     for snapshot in snapshots:
-        cloud.fill_snapshot(snapshot, instance.instance_id if restart else "")
+        cloud.fill_snapshot(snapshot, instance.instance_id if restart else "", online=running and not restart)
     cloud.schedule("image-done", image.image_id, call.time, seconds, needs=snapshots[-1].snapshot_id)
     return {"ImageId": image_id}
 

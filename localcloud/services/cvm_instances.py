@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.clock import iso_time
 from localcloud.cloud import Cloud, transition
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import Instance
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_id
 from localcloud.services.tags import tag_list
 
 MAX_IDS = 100
 
-_STATE_CODES = {
+STATE_CODES = {
     "PENDING": "UnsupportedOperation.InstanceStatePending",
     "LAUNCH_FAILED": "UnsupportedOperation.InstanceStateLaunchFailed",
     "RUNNING": "UnsupportedOperation.InstanceStateRunning",
@@ -52,7 +53,7 @@ def check_state(instance: Instance, *allowed: str) -> None:
         )
     if instance.state not in allowed:
         raise ApiError(
-            _STATE_CODES[instance.state],
+            STATE_CODES[instance.state],
             f"{instance.instance_id} is {instance.state}; this needs {' or '.join(allowed)}.",
         )
 
@@ -105,7 +106,13 @@ def _answer(cloud: Cloud, instance: Instance) -> dict[str, Any]:
                 "DiskType": disk.disk_type,
                 "DiskId": disk.disk_id,
                 "DeleteWithInstance": disk.delete_with_instance,
+                "SnapshotId": disk.snapshot_id,
                 "Encrypt": False,
+                "KmsKeyId": "",
+                # The official plug-in reads it without a look whether it is there.
+                "ThroughputPerformance": 0,
+                "BurstPerformance": False,
+                "DiskName": disk.name,
             }
             for disk in data
         ],
@@ -135,7 +142,7 @@ def _answer(cloud: Cloud, instance: Instance) -> dict[str, Any]:
         "LatestOperationRequestId": instance.latest_operation_request_id,
         "LatestOperationErrorMsg": instance.latest_operation_error or None,
         "DisasterRecoverGroupId": "",
-        "CamRoleName": "",
+        "CamRoleName": instance.cam_role_name,
         "HpcClusterId": "",
         "DedicatedClusterId": "",
         "GPUInfo": {"GPUCount": float(item.gpus), "GPUId": [], "GPUType": item.gpu} if item.gpus else None,
@@ -204,6 +211,14 @@ def describe_instances_attributes(cloud: Cloud, call: Call) -> dict[str, Any]:
     return {
         "InstanceSet": [{"InstanceId": item.instance_id, "Attributes": {"UserData": item.user_data}} for item in found]
     }
+
+
+@action("cvm", "DescribeInstanceVncUrl", "InstanceId")
+def describe_instance_vnc_url(cloud: Cloud, call: Call) -> dict[str, Any]:
+    """The part of a console address that names a machine's screen; nothing shows it here."""
+    instance = own_instances(cloud, call, [call.params["InstanceId"]])[0]
+    check_state(instance, "RUNNING")
+    return {"InstanceVncUrl": f"wss%3A%2F%2Flocalcloud.invalid%2Fvnc%3Fs%3D{instance.uuid}"}
 
 
 @action("cvm", "StopInstances", "InstanceIds")
@@ -351,30 +366,3 @@ def _gone(cloud: Cloud, instance_id: str, at: float) -> None:  # noqa: ARG001
 def _delete_disk(cloud: Cloud, disk_id: str, instance_id: str) -> None:
     cloud.db.disks.delete(disk_id)
     cloud.after(lambda: cloud.drives.remove_disk(disk_id, instance_id))
-
-
-def reclaim(cloud: Cloud, instance_id: str, notice_seconds: float, at: float) -> None:
-    """Take a spot machine back: its meta-data tell the time, and then it is gone with its disk.
-
-    Raises ApiError for an unknown machine or one that is not spot.
-    """
-    instance = cloud.db.instances.get(instance_id)
-    if instance is None:
-        raise ApiError("InvalidInstanceId.NotFound", f"The machine {instance_id} does not exist.")
-    if instance.charge_type != "SPOTPAID":
-        raise ApiError("InvalidInstance.NotSupported", f"{instance_id} is not a spot machine.")
-    if instance.state in ("TERMINATING", "SHUTDOWN"):
-        raise ApiError(_STATE_CODES[instance.state], f"{instance_id} is {instance.state} already.")
-    cloud.db.instances.change(instance_id, termination_time=at + notice_seconds)
-    cloud.schedule("instance-reclaimed", instance_id, at, notice_seconds)
-
-
-@transition("instance-reclaimed")
-def _reclaimed(cloud: Cloud, instance_id: str, at: float) -> None:
-    from localcloud.services.cvm_images import fail_image
-
-    instance = cloud.db.instances[instance_id]
-    if instance.busy_with:
-        # Two minutes do not fit an image; what was not NORMAL when the disk went never becomes it.
-        fail_image(cloud, instance.busy_with)
-    terminate(cloud, instance, at)

@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from localcloud.call import Call, OnlyRequestId
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.records import ClientToken, Disk, Image, Instance
-from localcloud.registry import Call, OnlyRequestId, action
+from localcloud.registry import action
 from localcloud.rules import check_host_name, check_id, check_length, check_password, check_user_data
 from localcloud.services.addresses import free_private_address, free_public_address
+from localcloud.services.cam import check_role
 from localcloud.services.cvm_orders import Order, check_balance, read_order
 from localcloud.services.tags import read_tag_specification
 from localcloud.services.vpc_networks import default_subnet
@@ -23,7 +25,7 @@ from localcloud.services.vpc_security_groups import default_security_group
 def run_instances(cloud: Cloud, call: Call) -> dict[str, Any]:
     token = call.params.get("ClientToken", "")
     check_length("ClientToken", token, 64, "InvalidClientToken.TooLong")
-    key = f"{call.region}/{token}"
+    key = f"{call.caller.account}/{call.region}/{token}"
     given = cloud.db.client_tokens.get(key) if token else None
     if given is not None:
         return {"InstanceIdSet": list(given.ids)}
@@ -87,6 +89,7 @@ def _prototype(cloud: Cloud, call: Call, order: Order) -> Instance:
         group = cloud.db.security_groups.get(group_id)
         if group is None or group.region != call.region:
             raise ApiError("InvalidSecurityGroupId.NotFound", f"The security group {group_id} does not exist.")
+    role_name = check_role(cloud, call)
     automation = ((params.get("EnhancedService") or {}).get("AutomationService") or {}).get("Enabled")
     return Instance(
         instance_id="",
@@ -107,7 +110,7 @@ def _prototype(cloud: Cloud, call: Call, order: Order) -> Instance:
         bandwidth_out=bandwidth,
         internet_charge_type=internet.get("InternetChargeType", "TRAFFIC_POSTPAID_BY_HOUR"),
         security_group_ids=tuple(groups),
-        password=_login(params, order.image),
+        password=_login(cloud, call, order.image),
         user_data=user_data,
         created=call.time,
         uuid="",
@@ -118,14 +121,19 @@ def _prototype(cloud: Cloud, call: Call, order: Order) -> Instance:
         disable_api_termination=params.get("DisableApiTermination", False),
         # Public images have the agent on by default, others have it off (EnhancedService of the cvm API).
         automation_service=order.image.image_type == "PUBLIC_IMAGE" if automation is None else automation,
+        cam_role_name=role_name,
     )
 
 
-def _login(params: dict[str, Any], image: Image) -> str:
-    login = params.get("LoginSettings") or {}
+def _login(cloud: Cloud, call: Call, image: Image) -> str:
+    login = call.params.get("LoginSettings") or {}
     windows = image.platform == "Windows"
     if login.get("KeyIds") and windows:
         raise ApiError("UnsupportedOperation.KeyPairUnsupportedWindows", "Windows machines take no key pairs.")
+    for key_id in login.get("KeyIds") or []:
+        pair = cloud.db.key_pairs.get(key_id)
+        if pair is None or pair.region != call.region:
+            raise ApiError("InvalidKeyPairId.NotFound", f"The key pair {key_id[:40]} does not exist.")
     keep = login.get("KeepImageLogin", "FALSE").upper() == "TRUE"
     if keep and (login.get("Password") or login.get("KeyIds")):
         raise ApiError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import FAMILY_ZONES, INSTANCE_TYPES, REGIONS, ZONES, InstanceType
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.query import select
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.services.cvm_orders import CHARGE_TYPES, is_sold_out, read_order
 
 _SORT_KEYS = {"cpu": lambda item: item["Cpu"], "mem": lambda item: item["Memory"]}
@@ -81,6 +82,42 @@ def describe_zone_instance_config_infos(cloud: Cloud, call: Call) -> dict[str, A
     return {"InstanceTypeQuotaSet": items}
 
 
+@action("cvm", "DescribeInstanceTypeConfigs")
+def describe_instance_type_configs(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+    """The types that the region's zones have, in stock or not."""
+    offers = [
+        (zone, kind)
+        for zone in ZONES
+        if ZONES[zone].region == call.region
+        for kind in INSTANCE_TYPES.values()
+        if zone in FAMILY_ZONES[kind.family]
+    ]
+    found = select(
+        call.params,
+        offers,
+        {
+            "zone": lambda o: o[0],
+            "instance-family": lambda o: o[1].family,
+            "instance-type": lambda o: o[1].name,
+        },
+    )
+    return {
+        "InstanceTypeConfigSet": [
+            {
+                "Zone": zone,
+                "InstanceType": kind.name,
+                "InstanceFamily": kind.family,
+                "GPU": int(kind.gpus),
+                "CPU": kind.cpus,
+                "Memory": kind.memory_gb,
+                "FPGA": 0,
+                "GpuCount": float(kind.gpus),
+            }
+            for zone, kind in found
+        ]
+    }
+
+
 @action("cvm", "InquiryPriceRunInstances", "Placement.Zone", "ImageId")
 def inquiry_price_run_instances(cloud: Cloud, call: Call) -> dict[str, Any]:
     order = read_order(cloud, call)
@@ -147,7 +184,7 @@ def describe_account_quota(cloud: Cloud, call: Call) -> dict[str, Any]:
         spot.append({"Zone": zone, "UsedQuota": used, "RemainingQuota": max(0, total - used), "TotalQuota": total})
     images = sum(1 for image in cloud.db.images if image.region == call.region)
     return {
-        "AppId": 1250000000,
+        "AppId": cloud.identities.account(call.caller.account).app_id,
         "AccountQuotaOverview": {
             "Region": call.region,
             "AccountQuota": {

@@ -7,11 +7,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from localcloud import catalogue
+from localcloud.call import Call
 from localcloud.catalogue import DISK_TYPES, INSTANCE_TYPES, ZONES, disk_price
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError, missing
 from localcloud.records import Image
-from localcloud.registry import Call
 from localcloud.rules import check_id
 
 CHARGE_TYPES = ("POSTPAID_BY_HOUR", "SPOTPAID")
@@ -63,7 +63,7 @@ def read_order(cloud: Cloud, call: Call) -> Order:
     image = find_image(cloud, call.region, params["ImageId"])
     check_image_for_type(image, instance_type)
     disk_type, disk_gb = _system_disk(params, image)
-    data_disks = _data_disks(cloud, params)
+    data_disks = _data_disks(cloud, call)
     hourly = cloud.billing.instance_price(zone, instance_type, charge_type) + disk_price(zone, disk_type, disk_gb)
     for disk in data_disks:
         hourly += disk_price(zone, disk.disk_type, disk.size_gb)
@@ -147,9 +147,9 @@ def _system_disk(params: dict[str, Any], image: Image) -> tuple[str, int]:
     return disk_type, size_gb
 
 
-def _data_disks(cloud: Cloud, params: dict[str, Any]) -> tuple[DataDiskOrder, ...]:
+def _data_disks(cloud: Cloud, call: Call) -> tuple[DataDiskOrder, ...]:
     orders = []
-    for disk in params.get("DataDisks") or []:
+    for disk in call.params.get("DataDisks") or []:
         if "DiskSize" not in disk:
             raise missing("DataDisks.DiskSize")
         order = DataDiskOrder(
@@ -162,7 +162,7 @@ def _data_disks(cloud: Cloud, params: dict[str, Any]) -> tuple[DataDiskOrder, ..
         check_disk_size(order.disk_type, order.size_gb, system=False)
         if order.snapshot_id:
             snapshot = cloud.db.snapshots.get(order.snapshot_id)
-            if snapshot is None:
+            if snapshot is None or snapshot.region != call.region:
                 raise ApiError("InvalidParameter.SnapshotNotFound", f"No snapshot {order.snapshot_id[:60]}.")
             if order.size_gb < snapshot.size_gb:
                 raise ApiError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import REGIONS
 from localcloud.cloud import Cloud
 from localcloud.database import Table
 from localcloud.errors import ApiError
 from localcloud.query import page
-from localcloud.registry import Call, action
+from localcloud.registry import action
 
 MAX_TAGS = 50
 _RESOURCE = re.compile(r"qcs::(\w+):([\w-]+):uin/\d*:(\w+)/([\w-]+)")
@@ -45,23 +46,90 @@ def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _tagged(cloud: Cloud, service: str, prefix: str) -> Table[Any]:
-    """The things that a resource name of the tag service speaks of."""
+def _tables(cloud: Cloud) -> dict[tuple[str, str], Table[Any]]:
+    """All things that carry tags, by the service and the prefix of their resource names."""
     db = cloud.db
-    tables: dict[tuple[str, str], Table[Any]] = {
+    return {
         ("cvm", "instance"): db.instances,
         ("cvm", "image"): db.images,
         ("cvm", "volume"): db.disks,
         ("cvm", "snapshot"): db.snapshots,
         ("cvm", "sg"): db.security_groups,
+        ("cvm", "keypair"): db.key_pairs,
+        ("cvm", "eip"): db.addresses,
         ("vpc", "vpc"): db.vpcs,
         ("vpc", "subnet"): db.subnets,
     }
+
+
+def _tagged(cloud: Cloud, service: str, prefix: str) -> Table[Any]:
+    """The things that a resource name of the tag service speaks of."""
+    tables = _tables(cloud)
     if service not in ("cvm", "vpc"):
         raise ApiError("InvalidParameterValue.ServiceTypeInvalid", f"The service {service[:40]!r} is not known.")
     if (service, prefix) not in tables:
         raise ApiError("InvalidParameterValue.ResourcePrefixInvalid", f"The prefix {prefix[:40]!r} is not known.")
     return tables[service, prefix]
+
+
+def _search(cloud: Cloud, params: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Service, prefix and record of everything that carries all the tags asked for, in every region."""
+    filters = [(entry.get("TagKey", ""), entry.get("TagValue") or []) for entry in params.get("TagFilters") or []]
+    return [
+        (service, prefix, record)
+        for (service, prefix), table in _tables(cloud).items()
+        for record in table
+        if record.tags and all(key in record.tags and (not v or record.tags[key] in v) for key, v in filters)
+    ]
+
+
+def _tag_rows(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"TagKey": key, "TagValue": value, "Category": "Custom"} for key, value in tags.items()]
+
+
+@action("tag", "DescribeResourcesByTags", "TagFilters")
+def describe_resources_by_tags(cloud: Cloud, call: Call) -> dict[str, Any]:
+    params = call.params
+    rows = [
+        {
+            "ResourceRegion": record.region,
+            "ServiceType": service,
+            "ResourcePrefix": prefix,
+            "ResourceId": next(iter(vars(record).values())),
+            "Tags": _tag_rows(record.tags),
+        }
+        for service, prefix, record in _search(cloud, params)
+        if record.region == params.get("ResourceRegion", record.region)
+        and service == params.get("ServiceType", service)
+        and prefix == params.get("ResourcePrefix", prefix)
+    ]
+    found = [row for row in rows if row["ResourceId"] == params.get("ResourceId", row["ResourceId"])]
+    limits = {"Offset": params.get("Offset", 0), "Limit": params.get("Limit", 15)}
+    return {"TotalCount": len(found), **limits, "Rows": page(params, found, default=15)}
+
+
+@action("tag", "GetResources")
+def get_resources(cloud: Cloud, call: Call) -> dict[str, Any]:
+    """Pages by a token, which here is the number of the first thing of the page."""
+    params = call.params
+    named = [
+        (
+            f"qcs::{service}:{record.region}:uin/{record.account}:{prefix}/{next(iter(vars(record).values()))}",
+            record.tags,
+        )
+        for service, prefix, record in _search(cloud, params)
+    ]
+    wanted = params.get("ResourceList")
+    found = [each for each in named if not wanted or each[0] in wanted]
+    token, size = params.get("PaginationToken") or "0", params.get("MaxResults", 50)
+    if not token.isdecimal() or not 1 <= size <= 200:
+        raise ApiError(
+            "InvalidParameterValue", "`PaginationToken` is not one of ours, or `MaxResults` is not 1 to 200."
+        )
+    first = int(token)
+    rows = [{"Resource": name, "Tags": _tag_rows(tags)} for name, tags in found[first : first + size]]
+    more = str(first + size) if first + size < len(found) else ""
+    return {"PaginationToken": more, "ResourceTagMappingList": rows}
 
 
 @action("tag", "DescribeResourceTagsByResourceIds", "ServiceType", "ResourcePrefix", "ResourceIds", "ResourceRegion")

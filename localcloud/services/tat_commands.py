@@ -1,21 +1,24 @@
-"""TAT: commands are taken in and looked up like on the real cloud, but nothing here can run them, and it says so."""
+"""TAT: commands for the automation agent of a machine. They run where the machine's guest can run PowerShell."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from localcloud.call import Call
 from localcloud.clock import iso_time
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
+from localcloud.guest_runtime import Command, CommandOutcome
 from localcloud.query import page, select
 from localcloud.records import Instance, Invocation
-from localcloud.registry import Call, action
+from localcloud.registry import action
 
 MAX_CONTENT_BYTES = 64 * 1024
-_CANNOT = "The local cloud does not run TAT commands; use WinRM to reach the machine's local guest."
+MAX_OUTPUT_BYTES = 24 * 1024
 
 
 def _own(cloud: Cloud, call: Call, instance_id: str) -> Instance:
@@ -50,7 +53,7 @@ def run_command(cloud: Cloud, call: Call) -> dict[str, Any]:
             raise ApiError("ResourceUnavailable.AgentNotInstalled", f"{machine.instance_id} has no TAT agent.")
     command_id, invocation_id = cloud.new_id("cmd"), cloud.new_id("inv")
     for machine in machines:
-        cloud.db.invocations.put(
+        item = cloud.db.invocations.put(
             Invocation(
                 invocation_id=f"{invocation_id}/{machine.instance_id}",
                 task_id=f"invt-{uuid4().hex[:8]}",
@@ -61,13 +64,39 @@ def run_command(cloud: Cloud, call: Call) -> dict[str, Any]:
                 content=params["Content"],
                 command_type=kind,
                 created=call.time,
-                error=_CANNOT,
+                error="",
+                status="RUNNING",
                 timeout=timeout,
                 working_directory=params.get("WorkingDirectory", ""),
                 username=params.get("Username", "System" if machine.platform == "Windows" else "root"),
             )
         )
+        cloud.after(partial(_start, cloud, item, Command(content, timeout)))
     return {"CommandId": command_id, "InvocationId": invocation_id}
+
+
+def _start(cloud: Cloud, item: Invocation, command: Command) -> None:
+    def end(outcome: CommandOutcome) -> None:
+        kept = outcome.output[:MAX_OUTPUT_BYTES]
+        status = "TIMEOUT" if outcome.exit_code is None else "FAILED" if outcome.exit_code else "SUCCESS"
+        with cloud.lock, cloud.db.transaction():
+            if item.invocation_id in cloud.db.invocations:  # not forgotten by a reset meanwhile
+                cloud.db.invocations.change(
+                    item.invocation_id,
+                    status=status,
+                    exit_code=-1 if outcome.exit_code is None else outcome.exit_code,
+                    output=base64.b64encode(kept).decode("ascii"),
+                    dropped=len(outcome.output) - len(kept),
+                    ended=cloud.clock.now(),
+                )
+
+    if item.command_type != "POWERSHELL":
+        reason = "The local cloud runs PowerShell commands only."
+    else:
+        reason = cloud.guests.run_command(item.instance_id, command, end)
+    if reason:
+        with cloud.lock, cloud.db.transaction():
+            cloud.db.invocations.change(item.invocation_id, status="START_FAILED", error=reason, ended=item.created)
 
 
 @action("tat", "DescribeInvocationTasks")
@@ -84,23 +113,30 @@ def describe_invocation_tasks(cloud: Cloud, call: Call) -> dict[str, Any]:
         ids="InvocationTaskIds",
         read_id=lambda i: i.task_id,
     )
-    tasks = [_task(item) for item in page(call.params, found)]
+    # Tencent hides the output unless it is asked for.
+    tasks = [_task(item, hidden=call.params.get("HideOutput", True)) for item in page(call.params, found)]
     return {"TotalCount": len(found), "InvocationTaskSet": tasks}
 
 
-def _task(item: Invocation) -> dict[str, Any]:
-    at = iso_time(item.created)
+def _task(item: Invocation, *, hidden: bool) -> dict[str, Any]:
+    at, end = iso_time(item.created), iso_time(item.ended) if item.ended else None
     return {
         "InvocationId": item.invocation_id.split("/")[0],
         "InvocationTaskId": item.task_id,
         "CommandId": item.command_id,
-        "TaskStatus": "START_FAILED",
+        "TaskStatus": item.status,
         "InstanceId": item.instance_id,
-        "TaskResult": {"ExitCode": -1, "Output": "", "ExecStartTime": at, "ExecEndTime": at, "Dropped": 0},
+        "TaskResult": {
+            "ExitCode": item.exit_code,
+            "Output": "" if hidden else item.output,
+            "ExecStartTime": at,
+            "ExecEndTime": end,
+            "Dropped": item.dropped,
+        },
         "StartTime": at,
-        "EndTime": at,
+        "EndTime": end,
         "CreatedTime": at,
-        "UpdatedTime": at,
+        "UpdatedTime": end or at,
         "CommandDocument": {
             "Content": item.content,
             "CommandType": item.command_type,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.catalogue import ZONES
 from localcloud.clock import china_time
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import Subnet, Vpc
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_length
 from localcloud.services.addresses import usable_addresses, used_private_addresses
 from localcloud.services.tags import read_tags, tag_list

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from localcloud.call import Call
 from localcloud.clock import china_time
 from localcloud.cloud import Cloud
 from localcloud.errors import ApiError
 from localcloud.query import page, select
 from localcloud.records import SecurityGroup
-from localcloud.registry import Call, action
+from localcloud.registry import action
 from localcloud.rules import check_id, check_length
 from localcloud.services.tags import read_tags, tag_list
 
@@ -319,6 +320,8 @@ def _read_rule(cloud: Cloud, call: Call, rule: dict[str, Any], place: str) -> di
     if rule.get("SecurityGroupId"):
         _own(cloud, call, rule["SecurityGroupId"])
     kept = {key: value for key, value in rule.items() if key != "PolicyIndex"}
+    if cidr == MY_ADDRESS:  # it is the address of this moment that is kept, not the word
+        kept["CidrBlock"] = cloud.db.settings.caller_address
     return {"Protocol": protocol, "Port": port, **kept, "ModifyTime": china_time(call.time)}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
@@ -40,6 +41,16 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
         found = pulumi.runtime.rpc.deserialize_properties(self.requests[name].object)
         assert isinstance(found, dict)
         return found
+
+
+@pytest.fixture(autouse=True)
+def loop() -> Iterator[None]:
+    """Pulumi's mocks take the thread's event loop; tests of other rooms leave none behind."""
+    own = asyncio.new_event_loop()
+    asyncio.set_event_loop(own)
+    yield
+    own.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture

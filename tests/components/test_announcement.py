@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from components.announcement import announce, cost
-from components.facts import Facts, Image, Instance, Offer
 from components.lifecycle import plan
 from components.prior import Prior
 from components.settings import Settings
+from tencent.facts import Facts, Image, Instance, Offer
+from words import speaking
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ZONE, REGION = "ap-guangzhou-3", "ap-guangzhou"
@@ -76,3 +80,13 @@ def test_a_region_without_a_known_snapshot_price_says_so() -> None:
 def test_discard_is_pointed_out_on_every_update() -> None:
     settings = RUNNING.model_copy(update={"discard": True})
     assert "may be terminated without an image" in said(settings, Prior(), FACTS)
+
+
+@pytest.mark.parametrize("state", ["running", "parked"])
+def test_a_plan_is_told_in_chinese_to_who_reads_chinese(state: str) -> None:
+    settings = RUNNING.model_copy(update={"state": state})
+    facts = replace(FACTS, instances=(MACHINE,), images=(OLD,), unknown={"network": "忙。"})
+    with speaking("zh"):
+        text = said(settings, Prior("ins-1", ZONE), facts)
+    assert "元/小时" in text
+    assert not re.search(r"[a-z]{2,} [a-z]{2,}", text)

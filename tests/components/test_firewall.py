@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.firewall import Rule, find_drift, operator_rules
-from components.rules import MY_PUBLIC_IP
+from components.firewall import as_stored, find_drift, operator_rules
+from tencent.firewall import MY_PUBLIC_IP, Rule
 
 RDP = Rule("ACCEPT", "203.0.113.7/32", "TCP", "3389", "remote desktop for the operator")
 DEMO = Rule("ACCEPT", "203.0.113.7/32", "TCP", "7860", "web demo for the operator")
@@ -36,3 +36,11 @@ def test_the_callers_own_address_stands_for_my_public_ip_and_no_other_network_do
     assert find_drift([mine], [wide]) == ([wide], [mine])
     other = Rule("ACCEPT", "198.51.100.9/32", "TCP", "3389", "a friend")
     assert find_drift([mine], [RDP, other]) == ([other], [])
+
+
+def test_a_preview_compares_with_the_address_that_the_word_was_taken_for() -> None:
+    mine = Rule("ACCEPT", MY_PUBLIC_IP, "TCP", "3389", RDP.description)
+    assert as_stored([mine, DEMO], [DEMO, RDP, SSH]) == [RDP, DEMO]
+    wide = Rule("ACCEPT", "0.0.0.0/0", "TCP", "3389", RDP.description)
+    assert as_stored([mine], [wide]) == [mine]  # somebody opened it: that is a change
+    assert as_stored([mine], []) == [mine]

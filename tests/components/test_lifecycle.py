@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.facts import DiskOffer, Facts, Image, Instance, Offer
-from components.lifecycle import Action, PlanError, plan
+from components.lifecycle import GN7_ZONES, Action, PlanError, aged, candidate_zones, plan
 from components.prior import Prior, Taken
 from components.settings import Settings
+from localcloud.catalogue import FAMILY_ZONES
+from tencent.facts import DiskOffer, Facts, Image, Instance, Offer
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 REGION = "ap-guangzhou"
@@ -23,6 +24,8 @@ MACHINE = Instance("ins-1", "RUNNING", ZONE, "img-public", "20260102-110000", NO
 OLD = Image("img-old", "chatglm-dev-1-ins-0", "NORMAL", NOW - timedelta(days=3), 75, "ins-0", 1)
 OLDER = Image("img-older", "chatglm-dev-0-ins-9", "NORMAL", NOW - timedelta(days=9), 75, "ins-9", 0)
 FRESH = Image("img-fresh", "chatglm-dev-2-ins-1", "NORMAL", NOW - timedelta(minutes=9), 75, "ins-1", 2)
+OWN = replace(FRESH, parked="0123456789ab 2026-01-02T11:51:00Z idle minutes=41")
+SAID = "The machine ins-1 parked itself at 2026-01-02T11:51:00Z: nobody has used it for 41 min (chatglm:idleMinutes)"
 HELD = Taken(1, "img-old", "ins-0")
 
 
@@ -54,6 +57,59 @@ class Case:
 
 PARKED, RUNNING = settings(state="parked"), settings()
 CASES = [
+    Case(
+        "an image that a machine made of itself proves nothing while the machine lives",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(OWN,)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+        retired=("img-fresh",),
+    ),
+    Case(
+        "a machine that parked itself comes back, and that is said",
+        RUNNING,
+        Prior("ins-1", ZONE),
+        facts(images=(OWN,)),
+        Action.RESTORE,
+        "img-fresh",
+        note=SAID,
+    ),
+    Case(
+        "what a living machine made of itself takes no other image's place, and is its own guard's to delete",
+        RUNNING,
+        Prior("ins-1", ZONE, captures=(HELD,)),
+        facts(instances=(MACHINE,), images=(OWN, OLD)),
+        Action.KEEP,
+        "ins-1",
+        captures=("img-old",),
+    ),
+    Case(
+        "an older image that a machine made of itself goes with the restore from the newer",
+        RUNNING,
+        Prior("ins-1", ZONE),
+        facts(images=(OWN, replace(OLD, parked="ba9876543210 2026-01-01T00:00:00Z idle minutes=30"))),
+        Action.RESTORE,
+        "img-fresh",
+        retired=("img-old",),
+    ),
+    Case(
+        "a machine that parked itself is taken over as it is",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(images=(OWN,)),
+        Action.STAY_PARKED,
+        note=SAID,
+    ),
+    Case(
+        "a machine that was restored from its predecessor's own image, and reclaimed since, did not park itself",
+        RUNNING,
+        Prior("ins-2", ZONE),
+        facts(images=(OWN,)),
+        Action.RESTORE,
+        "img-fresh",
+        note="The machine ins-2 is gone (reclaimed or terminated)",
+    ),
     Case("fresh", RUNNING, Prior(), facts(), Action.LAUNCH, "img-public"),
     Case(
         "running stays",
@@ -132,6 +188,39 @@ CASES = [
         retired=("img-fresh",),
     ),
     Case(
+        "an image of two hours is its last state still",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, created=NOW - timedelta(hours=2)),)),
+        Action.PARK,
+        note="is used, none is made",
+    ),
+    Case(
+        "an image of more than two hours is not",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, created=NOW - timedelta(hours=2, seconds=1)),)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+        retired=("img-fresh",),
+    ),
+    Case(
+        "an image that is being made of another machine says nothing of this one",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(FRESH, state="CREATING", machine_id="ins-0"),)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+    ),
+    Case(
+        "an image that the machine is making of itself is not this park's",
+        PARKED,
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(replace(OWN, state="CREATING"),)),
+        Action.PARK,
+        captures=("capture-3 of ins-1",),
+    ),
+    Case(
         "an image made before the machine went on running is not its last state, however young",
         PARKED,
         Prior("ins-1", ZONE, outdated=("img-fresh",)),
@@ -139,6 +228,15 @@ CASES = [
         Action.PARK,
         captures=("capture-3 of ins-1",),
         retired=("img-fresh",),
+    ),
+    Case(
+        "an image that a failed park left takes the older one's place, though its machine goes on",
+        RUNNING,
+        Prior("ins-1", ZONE, (HELD,)),
+        facts(instances=(MACHINE,), images=(OLD, FRESH)),
+        Action.KEEP,
+        "ins-1",
+        retired=("img-old",),
     ),
     Case(
         "a failed image does not count",
@@ -228,6 +326,35 @@ CASES = [
         captures=("img-old",),
     ),
     Case(
+        "restoreImageId with one image to keep: its source is not deleted, and its age is told beside the newest's",
+        settings(restoreImageId="img-older"),
+        Prior("", ZONE, (HELD, Taken(0, "img-older", "ins-9"))),
+        facts(images=(OLD, OLDER), named_image=OLDER),
+        Action.RESTORE,
+        "img-older",
+        captures=("img-old", "img-older"),
+        note="pins this restore to img-older, 9 days old; the newest is img-old, 3 days old.",
+    ),
+    Case(
+        "restoreImageId while the machine runs concerns the next restore",
+        settings(restoreImageId="img-older"),
+        Prior("ins-1", ZONE),
+        facts(instances=(MACHINE,), images=(OLD, OLDER), named_image=OLDER),
+        Action.KEEP,
+        "ins-1",
+        note="chatglm:restoreImageId pins the next restore to img-older, 9 days old",
+    ),
+    Case(
+        "a network that was deleted outside Pulumi",
+        RUNNING,
+        Prior("", ZONE, (HELD,), vpc_id="vpc-1"),
+        facts(images=(OLD,), network=False),
+        Action.RESTORE,
+        "img-old",
+        captures=("img-old",),
+        refusal="The network vpc-1 of this state is gone",
+    ),
+    Case(
         "restoreImageId that does not exist",
         settings(restoreImageId="img-gone"),
         Prior("", ZONE, (HELD,)),
@@ -298,6 +425,14 @@ CASES = [
         facts(instances=(MACHINE,)),
         Action.KEEP,
         "ins-1",
+    ),
+    Case(
+        "of several machines that no update learned of, the youngest is adopted",
+        RUNNING,
+        Prior(),
+        facts(instances=(MACHINE, replace(MACHINE, id="ins-2", created=NOW), replace(MACHINE, id="ins-3"))),
+        Action.KEEP,
+        "ins-2",
     ),
     Case(
         "a second machine with the stack's tags is named",
@@ -463,3 +598,58 @@ def test_an_outdated_image_stays_no_proof_through_a_park_that_may_fail() -> None
     )
     assert parking.new_capture is not None
     assert parking.outdated == ("img-fresh",)
+
+
+def test_the_zones_that_are_tried_without_a_setting_are_those_that_the_documents_name() -> None:
+    tried = [zone for region in GN7_ZONES for zone in candidate_zones(settings(zones=()), region)]
+    recent = {"ap-guangzhou-6"}  # seen by accounts of late, and named nowhere
+    assert sorted(tried) == sorted(set(FAMILY_ZONES["GN7"]) - recent)
+    assert candidate_zones(settings(zones=()), "ap-guangzhou") == (ZONE, OTHER_ZONE), "in the order of the list"
+    assert candidate_zones(RUNNING, "ap-shanghai") == (ZONE, OTHER_ZONE), "what the settings name comes first"
+
+
+def test_a_region_in_which_nobody_knows_a_zone_is_refused_with_the_setting_that_names_one() -> None:
+    assert "No zone of ap-nowhere is known" in plan(settings(zones=()), Prior(), facts(), "ap-nowhere").refusal
+
+
+@pytest.mark.parametrize(("looked", "zone"), [(False, OTHER_ZONE), (True, ZONE)])
+def test_the_zone_of_before_comes_first_only_where_nobody_knows_what_is_sold(looked: bool, zone: str) -> None:
+    seen = facts() if looked else Facts(NOW, unknown={"everything": "no keys"})
+    assert plan(RUNNING, Prior("", OTHER_ZONE, (HELD,)), seen, REGION).zone == zone
+
+
+def test_what_is_offered_instead_is_in_stock_and_was_not_refused_already() -> None:
+    offers = (
+        Offer(ZONE, "GN7.2XLARGE32", True),
+        Offer(ZONE, "GN7.5XLARGE80", True),
+        Offer(OTHER_ZONE, "GN7.2XLARGE32", False),
+        Offer(OTHER_ZONE, "GN10X.2XLARGE40", False),
+    )
+    seen = facts(offers=offers, refused_zones={ZONE: "sold out a moment ago"})
+    refusal = plan(RUNNING, Prior(), seen, REGION).refusal
+    assert f"GN7.2XLARGE32 in {ZONE}: sold out a moment ago." in refusal
+    assert f"In stock now: GN7.5XLARGE80 in {ZONE}. Nothing was changed." in refusal
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(seconds=59), "0 min old"),
+        (timedelta(seconds=60), "1 min old"),
+        (timedelta(minutes=59, seconds=59), "59 min old"),
+        (timedelta(hours=1), "1 h old"),
+        (timedelta(hours=1, minutes=59), "1 h old"),
+        (timedelta(hours=47, minutes=59), "47 h old"),
+        (timedelta(hours=48), "2 days old"),
+        (timedelta(hours=95, minutes=59), "3 days old"),
+        (timedelta(days=40), "40 days old"),
+        (timedelta(minutes=-1), "0 min old"),
+        (
+            timedelta(minutes=-2),
+            "made 2026-01-02 12:02 UTC by the cloud's clock, which runs 2 min ahead of this computer's",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, timedelta) else "",
+)
+def test_an_age_in_words(age: timedelta, words: str) -> None:
+    assert aged(replace(OLD, created=NOW - age), facts()) == words

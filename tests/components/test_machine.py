@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pulumi
 
 from components import lifecycle
-from components.facts import Instance
 from components.machine import KEPT_WHILE_LIVING, Machine, MachineArgs
 from components.network import Network, NetworkArgs
+from tencent.facts import Instance
 
-NEW = lifecycle.Machine("20260102-120000", "ap-guangzhou-3", "img-public", "20260102-120000")
-LIVING = lifecycle.Machine(
+NEW = lifecycle.MachinePlan("20260102-120000", "ap-guangzhou-3", "img-public", "20260102-120000")
+LIVING = lifecycle.MachinePlan(
     "20260102-120000",
     "ap-guangzhou-3",
     "img-public",

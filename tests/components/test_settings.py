@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import Field
 
-from components.mistakes import SettingsError
-from components.settings import Settings, load_settings
+from components.errors import SettingsError
+from components.settings import Settings, leaving_notes, load_settings
 
 GOOD_PASSWORD = "Correct-Horse-7"
-ENCRYPTED = ["chatglm:adminPassword", "chatglm:demoPassword"]
+ENCRYPTED = ["chatglm:adminPassword", "chatglm:demoPassword", "chatglm:webhooks"]
 
 
 def load(**given: Any) -> Settings:
@@ -70,6 +71,13 @@ def test_a_password_is_all_that_a_stack_must_say() -> None:
         ("tags", {"chatglm-stack": "x"}, "the stack's own"),
         ("tags", {"": "x"}, "1 to 127"),
         ("gpuToolkit", "none", "'full' or 'minimal'"),
+        ("camRole", "two words", "match pattern"),
+        ("idleMinutes", "-1", "greater than or equal to 0"),
+        ("guardUses", ["demo", "demo"], "named twice"),
+        ("parkAt", "24:00", "match pattern"),
+        ("restoreAt", "8:00", "match pattern"),
+        ("budgetPerDay", "free", "positive number"),
+        ("budgetPerMonth", "-3", "positive number"),
     ],
 )
 def test_a_broken_rule_is_told_with_key_value_rule_and_fix(key: str, value: Any, said: str) -> None:
@@ -147,3 +155,77 @@ def test_a_password_that_stands_in_the_clear_is_refused_without_repeating_it() -
     with pytest.raises(SettingsError, match="in the clear") as caught:
         load_settings({"chatglm:adminPassword": GOOD_PASSWORD}, encrypted=[])
     assert GOOD_PASSWORD not in str(caught.value)
+
+
+def test_a_stack_is_guarded_by_nobody_unless_it_says_so() -> None:
+    assert load().guard_rules.off
+
+
+def test_the_rules_of_the_guard_are_what_the_settings_say() -> None:
+    rules = load(idleMinutes="30", parkAt="22:30", restoreAt="08:05", budgetPerDay="50.5", camRole="own").guard_rules
+    assert (rules.idle_seconds, rules.warn_seconds, rules.park_at, rules.restore_at) == (1800, 600, 22 * 60 + 30, 485)
+    assert (rules.budget_per_day, rules.budget_per_month, rules.own_guard) == (50.5, 0.0, True)
+
+
+def test_contradictions_of_the_guard_are_told_all_at_once() -> None:
+    told = mistakes(
+        idleMinutes="5",
+        guardUses=[],
+        parkAt="08:00",
+        restoreAt="08:00",
+        budgetPerDay="50",
+        budgetPerMonth="40",
+        webhooks="pigeon https://loft.example/KEY-1",
+    )
+    for key, said in {
+        "guardWarnMinutes": "longer than the idleness",
+        "guardUses": "nothing would ever count as use",
+        "restoreAt": "at the same moment",
+        "budgetPerMonth": "less than one of its days",
+        "webhooks": "has no kind",
+    }.items():
+        assert said in told[f"chatglm:{key}"]
+    assert "KEY-1" not in "".join(told.values())
+
+
+def test_a_default_that_breaks_a_rule_is_told_by_its_key() -> None:
+    assert list(mistakes(adminPassword="")) == ["chatglm:adminPassword"]
+    with pytest.raises(SettingsError, match="chatglm:adminPassword: the machine needs a password"):
+        load_settings({}, ENCRYPTED)
+
+
+class Leaving(Settings):
+    """Settings of a release that announces the end of one."""
+
+    bandwidth_mbps: int = Field(default=100, deprecated="Use chatglm:trafficCeiling.")
+
+
+def test_a_setting_that_goes_is_announced_to_those_who_use_it_and_still_obeyed() -> None:
+    used = {"chatglm:bandwidthMbps": "50", "chatglm:zones": "[]", "aws:region": "x"}
+    [note] = leaving_notes(used, Leaving)
+    assert note == (
+        "chatglm:bandwidthMbps will be no setting any more from the next release on. Use chatglm:trafficCeiling."
+    )
+    obeyed = Leaving.model_validate(
+        {"operatorCidrs": ["203.0.113.7/32"], "adminPassword": "Correct-Horse-7", "bandwidthMbps": 50}
+    )
+    assert obeyed.model_dump()["bandwidth_mbps"] == 50
+    assert leaving_notes({"chatglm:zones": "[]"}, Leaving) == []
+
+
+@pytest.mark.parametrize("written", ["2", "0", "-1", "one", ""])
+def test_settings_of_another_version_are_met_with_one_message_alone(written: str) -> None:
+    told = mistakes(settingsVersion=written, zones="nowhere", newKey="1")
+    assert list(told) == ["chatglm:settingsVersion"]
+    assert "knows settings of form 1 to 1" in told["chatglm:settingsVersion"]
+    assert "git pull" in told["chatglm:settingsVersion"]
+
+
+def test_settings_without_a_number_and_of_this_form_are_taken() -> None:
+    assert load().settings_version == load(settingsVersion="1").settings_version == 1
+
+
+def test_a_key_that_is_like_none_may_be_one_of_a_later_version() -> None:
+    assert (
+        "take that version (git pull). Known keys: adminPassword" in mistakes(quantumMode="on")["chatglm:quantumMode"]
+    )

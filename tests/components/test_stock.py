@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.cloud_errors import CloudError
 from components.lifecycle import Action
 from components.prior import Prior
 from components.stock import plan_with_stock
+from tencent.errors import CloudError
 from tests.components.test_lifecycle import MACHINE, OTHER_ZONE, REGION, RUNNING, ZONE, facts, settings
 
 SOLD_OUT = "ResourcesSoldOut.SpecifiedInstanceType"
@@ -78,3 +78,14 @@ def test_a_living_machine_a_parked_stack_and_a_preview_ask_nothing() -> None:
     assert planned(seller, settings(state="parked"), found=facts(instances=(MACHINE,))).action is Action.PARK
     assert planned(None).action is Action.LAUNCH
     assert seller.asked == []
+
+
+def test_a_role_that_does_not_exist_is_said_before_anything_is_made_and_no_other_zone_is_asked() -> None:
+    seller = Seller(ap_guangzhou_3="AuthFailure.CamRoleNameAuthenticateFailed")
+    plan = planned(seller, settings(camRole="chatglm-machine"))
+    assert seller.asked[0]["CamRoleName"] == "chatglm-machine"
+    assert seller.zones == [ZONE]
+    assert plan.refusal.startswith(
+        "chatglm:camRole is chatglm-machine. There is no CAM role of this name for machines;"
+    )
+    assert "chatglm policy --machine" in plan.refusal

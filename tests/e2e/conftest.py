@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from components.cloud import Access, Cloud
 from localcloud.control_client import Control
-from tools.workspace import ROOT, Workspace
+from rehearsal.environment import ROOT
+from tencent.access import Access
+from tencent.cloud import Cloud
+from tests.stacks import open_stack
+from tools.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ def free_port() -> int:
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
+    yield from start_cloud(tmp_path, monkeypatch)
+
+
+def start_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
+    """A local cloud that ends with the test."""
     data, port = tmp_path / "cloud", free_port()
     command = [sys.executable, "-m", "localcloud"]
     options = ["--port", str(port), "--data", str(data), "--speed", "max"]
@@ -53,4 +61,4 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
 
 @pytest.fixture
 def stack(cloud: LocalCloud, tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "stack", cloud.data, cloud.port)
+    return open_stack(tmp_path / "stack", cloud.data, cloud.port)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.environment import ROOT
 from tests.e2e.conftest import free_port
-from tools.workspace import ROOT
 
 pytestmark = pytest.mark.e2e
 

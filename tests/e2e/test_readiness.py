@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import urllib.request
-
+import httpx
 import pytest
 
-from localcloud.guest.faults import FaultKind, FaultQueue
-from localcloud.guest.installation import TRIES
+from localcloud.windows.faults import FaultKind, FaultQueue
+from localcloud.windows.installation import TRIES
+from tests.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.e2e
 
 
 def page(url: str, user: str, password: str) -> str:
-    """The demo's page, as a browser with the login gets it; past any proxy."""
-    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    passwords.add_password(None, url, user, password)
-    login = urllib.request.HTTPBasicAuthHandler(passwords)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), login)
-    with opener.open(url, timeout=10) as answer:
-        return str(answer.read().decode("utf-8"))
+    """The demo's page, as somebody gets it who has filled in its form; past any proxy."""
+    with httpx.Client(base_url=url, trust_env=False, timeout=HANG_SECONDS, follow_redirects=True) as browser:
+        browser.post("/login", data={"username": user, "password": password}).raise_for_status()
+        return browser.get("/").raise_for_status().text
 
 
 def test_an_update_ends_with_a_demo_that_answers_and_says_that_it_is_simulated(cloud, stack) -> None:
@@ -28,7 +25,9 @@ def test_an_update_ends_with_a_demo_that_answers_and_says_that_it_is_simulated(c
     assert "The demo answers" in up.text
     outputs = stack.outputs()
     password = stack.pulumi("stack", "output", "demoPassword", "--show-secrets", check=True).text.strip()
-    assert "simulated" in page(outputs["demoUrl"], outputs["demoUser"], password)
+    inside = page(outputs["demoUrl"], outputs["demoUser"], password)
+    assert "simulated" in inside
+    assert 'id="ask"' in inside, "somebody who is logged in may ask"
 
 
 def test_a_failed_installation_fails_the_update_with_step_error_and_hint_and_the_next_waits_again(cloud, stack) -> None:

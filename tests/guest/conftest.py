@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.bootstrap.render import hash_password
+from guest.files import read_json
+from guest.machine import Machine, this_machine
+from guest.process import Identity, kill_tree
 from guest.serving import state
-from guest.training.files import read_json
-from guest.training.machine import Machine, this_machine
-from guest.training.process import Identity, kill_tree
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO_PASSWORD = "demo-passw0rd"
-_HASH = hash_password(DEMO_PASSWORD, "tests")
+# As the manifest brings it (guest/serving/login.py), with few rounds.
+_SALT = b"tests"
+_DIGEST = hashlib.pbkdf2_hmac("sha256", DEMO_PASSWORD.encode(), _SALT, 1000)
+_HASH = f"pbkdf2_sha256$1000${base64.b64encode(_SALT).decode()}${base64.b64encode(_DIGEST).decode()}"
 
 
-def wait_until(holds: Callable[[], Any], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "this did not happen in time"
-        time.sleep(0.01)
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    module = pytest.importorskip("torch", reason="the engine's own environment has it: make test-engine")
+    # As many threads as there are workers would stand in each other's way.
+    module.set_num_threads(1)
+    return module
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import shutil
 
 import pytest
 
-from guest import doctor
+from guest import deploy, doctor
 from guest.errors import GuestError
-from guest.serving import control
-from guest.training.machine import Machine
+from guest.machine import Machine
 
 
-def findings(machine: Machine) -> dict[str, doctor.Finding]:
+def findings(machine: Machine) -> dict[str, doctor.Symptom]:
     return {finding.name: finding for finding in doctor.examine(machine, question=False)}
 
 
@@ -34,14 +33,14 @@ def test_the_model_is_there_when_every_file_has_its_size(installed: Machine) -> 
 
 
 def test_a_running_demo_is_found_with_its_model(installed: Machine) -> None:
-    control.serve(installed, None, 20)
+    deploy.serve(installed, None, 20)
     assert "model base" in findings(installed)["demo"].message
 
 
 def test_a_full_disk_is_told(installed: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=3_000_000_000)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage)
-    assert findings(installed)["disk"] == doctor.Finding(
+    assert findings(installed)["disk"] == doctor.Symptom(
         "disk", False, "3.0 GB free", "Delete old runs, or take a larger systemDiskGb."
     )
 

@@ -7,12 +7,11 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from guest import __main__ as entry
-from guest.training.machine import Machine
+from guest.machine import Machine
 from tests.guest.conftest import REPOSITORY
 
 
@@ -71,9 +70,14 @@ def test_the_verbs_of_the_machine_are_all_there() -> None:
     )
 
 
-def test_the_guest_needs_the_standard_library_only() -> None:
+#: Imported when a data set is checked, which is after the machine's packages are installed.
+LATER = {"samples.py", "api.py"}
+
+
+def test_what_runs_before_the_packages_are_there_needs_the_standard_library_only() -> None:
     allowed = set(sys.stdlib_module_names) | {"guest"}
     files = [path for path in (REPOSITORY / "guest").rglob("*.py") if "rehearsal" not in path.parts]
+    files = [path for path in files if path.name not in LATER]
     for path in files:
         top = re.findall(r"^(?:from|import) ([a-z_0-9]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert set(top) <= allowed, f"{path.name} imports {set(top) - allowed}"
@@ -96,17 +100,3 @@ def test_status_joins_what_each_part_wrote(installed: Machine) -> None:
     (installed.state / "reclaim.json").write_text('{"message": "soon"}', encoding="utf-8")
     document = entry.run(["status"])[1]
     assert (document["phase"], document["reclaim"]) == ("ready", {"message": "soon"})
-
-
-def test_it_runs_in_python_310() -> None:
-    # Newer syntax or names would only show on the machine.
-    found = sorted(Path.home().glob(".pyenv/versions/3.10*/bin/python"))
-    if not found:
-        pytest.skip("no Python 3.10 on this computer")
-    code = (
-        "import guest, importlib, pkgutil\n"
-        "for module in pkgutil.walk_packages(guest.__path__, 'guest.'):\n"
-        "    if 'rehearsal' not in module.name: importlib.import_module(module.name)\n"
-    )
-    told = subprocess.run([found[0], "-B", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr

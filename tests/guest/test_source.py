@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from guest import source
+from guest.download.ledger import Ledger
+from guest.download.plan import plan
 from guest.errors import GuestError
-from guest.training.machine import Machine
+from guest.machine import Machine
 
 COMMIT = "c" * 40
 
@@ -62,3 +64,54 @@ def test_a_wrong_archive_is_thrown_away_so_that_it_is_fetched_anew(installed: Ma
     archive(path)
     assert source.main() == 0
     assert (installed.root / "ChatGLM-6B" / "web_demo.py").is_file()
+
+
+def test_the_source_of_a_wrong_archive_is_not_asked_first_again(installed: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "source.zip"
+    urls = ["https://a.test/zip", "https://b.test/zip", "https://c.test/zip"]
+    row = {"id": "source", "step": "source", "path": str(path), "urls": urls, "sha256": None, "bytes": None}
+    manifest = json.loads((installed.root / "manifest.json").read_text(encoding="utf-8"))
+    manifest |= {"files": [row], "steps": [{"name": "source", "key": "k"}]}
+    (installed.root / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    asked = []
+    for _ in range(3):
+        (task,) = plan(installed.root)
+        asked.append(task.urls[0])
+        task.source, task.done = task.urls[0], archive(path, "d" * 40).stat().st_size
+        Ledger(installed.root).note(task)
+        assert source.main() == 1
+    assert asked == urls
+
+
+def test_a_folder_that_windows_keeps_gets_its_new_files_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / source.FOLDER
+    target.mkdir()
+    (target / "old.py").touch()
+    own = Path.replace
+
+    def replace(self: Path, other: Path) -> Path:
+        if self == target:
+            raise PermissionError(13, "used by another process")
+        return own(self, other)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    source.unpack(archive(tmp_path / "a.zip"), tmp_path, COMMIT, hashed=False)
+    assert (target / "ptuning" / "main.py").is_file()
+    assert not (target / "old.py").exists()
+
+
+def test_a_file_that_is_kept_open_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / source.FOLDER).mkdir()
+    monkeypatch.setattr("guest.files.REPLACE_SECONDS", 0.05)
+    own = Path.replace
+
+    def replace(self: Path, other: Path) -> Path:
+        if self == tmp_path / source.FOLDER or self.name == "web_demo.py":
+            raise PermissionError(13, "used by another process")
+        return own(self, other)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(GuestError, match=r"web_demo\.py is open in another program"):
+        source.unpack(archive(tmp_path / "a.zip"), tmp_path, COMMIT, hashed=False)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,40 +54,57 @@ def test_a_link_that_leads_out_is_not_followed(root: Path) -> None:
         transfer.read({"path": str(root / "inbox" / "link")})
 
 
+def upload(root: Path, content: bytes, packed: bytes, name: str = "data.json.gz") -> tuple[Path, str]:
+    """A packed file in the inbox under the name that an upload of `content` gets, and the hash of that."""
+    digest = hashlib.sha256(content).hexdigest()
+    path = root / "inbox" / f"{digest[:12]}-{name}"
+    path.write_bytes(packed)
+    return path, digest
+
+
 def test_a_packed_upload_is_unpacked_and_gone(root: Path) -> None:
     content = b'{"content": "a"}\n' * 1000
-    packed = root / "inbox" / "data.json.gz"
-    packed.write_bytes(gzip.compress(content))
-    told = transfer.inflate({"path": str(packed), "sha256": hashlib.sha256(content).hexdigest()})
+    packed, digest = upload(root, content, gzip.compress(content))
+    told = transfer.inflate({"path": str(packed), "sha256": digest})
     assert Path(told["path"]).read_bytes() == content
-    assert [path.name for path in (root / "inbox").iterdir()] == ["data.json"]
+    assert [path.name for path in (root / "inbox").iterdir()] == [packed.stem]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: data[:-20],
-        lambda data: data[:40] + b"\0\0\0\0" + data[44:],
-        lambda _: b"no gzip at all",
-        lambda _: gzip.compress(b"something else"),
-    ],
-    ids=["cut", "changed", "not gzip", "another"],
-)
-def test_a_damaged_upload_leaves_nothing_behind(root: Path, damage: object) -> None:
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[:-20],
+    "changed": lambda data: data[:40] + b"\0\0\0\0" + data[44:],
+    "not gzip": lambda _: b"no gzip at all",
+    "empty": lambda _: b"",
+    "another": lambda _: gzip.compress(b"something else"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_upload_leaves_nothing_behind(root: Path, damage: str) -> None:
     content = bytes(range(256)) * 100
-    packed = root / "inbox" / "data.json.gz"
-    packed.write_bytes(damage(gzip.compress(content)))  # type: ignore[operator]
+    packed, digest = upload(root, content, DAMAGES[damage](gzip.compress(content)))
     with pytest.raises(GuestError, match=r"damaged|something else"):
-        transfer.inflate({"path": str(packed), "sha256": hashlib.sha256(content).hexdigest()})
+        transfer.inflate({"path": str(packed), "sha256": digest})
     assert list((root / "inbox").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["runs/first/data.json.gz", "inbox/my-own.gz", "inbox/0123456789ab-other.gz"])
+@pytest.mark.parametrize("right", [True, False])
+def test_a_packed_file_that_is_no_upload_is_never_removed(root: Path, place: str, right: bool) -> None:
+    packed = root / place
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    packed.write_bytes(gzip.compress(b"mine"))
+    digest = hashlib.sha256(b"mine" if right else b"other").hexdigest()
+    with contextlib.nullcontext() if right else pytest.raises(GuestError, match="something else"):
+        transfer.inflate({"path": str(packed), "sha256": digest})
+    assert gzip.decompress(packed.read_bytes()) == b"mine"
 
 
 def test_a_small_file_that_unpacks_without_end_is_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "MAX_INFLATED_BYTES", 1_000_000)
-    packed = root / "inbox" / "bomb.gz"
-    packed.write_bytes(gzip.compress(b"\0" * 50_000_000))
+    packed, digest = upload(root, b"", gzip.compress(b"\0" * 50_000_000), "bomb.gz")
     with pytest.raises(GuestError, match="more than"):
-        transfer.inflate({"path": str(packed), "sha256": ""})
+        transfer.inflate({"path": str(packed), "sha256": digest})
     assert list((root / "inbox").iterdir()) == []
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from guest import watch
 from guest.errors import GuestError
-from guest.training.files import read_json
-from guest.training.machine import Machine
+from guest.files import read_json
+from guest.machine import Machine
 
-NOW = datetime.datetime(2026, 11, 24, 4, 0, 0, tzinfo=datetime.UTC)
+NOW = datetime.datetime(2026, 11, 24, 4, 0, 0, tzinfo=datetime.timezone.utc)
 END = NOW + datetime.timedelta(seconds=120)
 
 
@@ -80,10 +80,19 @@ def test_the_training_is_stopped_with_the_time_that_is_left(
 
     monkeypatch.setattr(watch.verbs, "stop_training", stop)
     told = watch.prepare_end(installed.root, END, NOW)
-    assert asked == [{"patienceSeconds": 105.0}]
+    assert asked == [{"patienceSeconds": 105.0, "machineEnds": True}]
     assert told["message"] == "The training my-run was stopped; newest checkpoint: 1200."
     assert read_json(installed.state / "reclaim.json") == told
     assert told["ends"] == "2026-11-24T04:02:00+00:00"
+
+
+@pytest.mark.parametrize("hours", [-8, 8, -100_000])
+def test_a_clock_that_is_hours_off_neither_kills_the_training_nor_waits_hours(hours: int) -> None:
+    assert watch.seconds_left(END, NOW + datetime.timedelta(hours=hours)) == 115.0
+
+
+def test_a_notice_that_is_seen_late_leaves_what_it_says() -> None:
+    assert watch.seconds_left(END, END - datetime.timedelta(seconds=30)) == 30.0
 
 
 def test_without_a_training_the_notice_is_written_down(installed: Machine) -> None:

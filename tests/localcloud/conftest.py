@@ -15,6 +15,7 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from localcloud.control_client import Control
 from localcloud.sdk import Sdk
 from localcloud.server import Server
+from tests.waiting import HANG_SECONDS
 
 WINDOWS_IMAGE = "img-m07ny34j"
 LINUX_IMAGE = "img-l8og963d"
@@ -33,12 +34,13 @@ class Served:
 
     @classmethod
     def start(cls, data: Path, speed: float | None = 1.0, guests: Any = None) -> Served:
-        server = Server(data, 0, speed, guests=False)
-        if guests is not None:
+        """`guests` True: local guests run in the machines; else a runtime of the test's own, or none."""
+        server = Server(data, 0, speed, guests=guests is True)
+        if not isinstance(guests, bool | None):
             server.cloud.guests = guests
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        end = time.monotonic() + 10
+        end = time.monotonic() + HANG_SECONDS
         while not server.started:
             assert thread.is_alive(), "the server's thread ended"
             assert time.monotonic() < end
@@ -48,7 +50,7 @@ class Served:
     def stop(self) -> None:
         self.control.close()
         self.server.stop()
-        self.thread.join(20)
+        self.thread.join(HANG_SECONDS)
         assert not self.thread.is_alive()
 
     def call(self, service: str, action: str, **params: Any) -> dict[str, Any]:

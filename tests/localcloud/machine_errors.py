@@ -105,12 +105,12 @@ def throttled(cloud: Any) -> str:
 
 
 def a_mistake_of_ours(cloud: Any) -> str:
-    broken = registry.Action("cvm", "DescribeKeyPairs", (), lambda *_: {"NoSuchField": 1})
-    registry._ACTIONS["cvm", "DescribeKeyPairs"] = broken
+    broken = registry.ApiAction("cvm", "DescribeHosts", (), lambda *_: {"NoSuchField": 1})
+    registry._ACTIONS["cvm", "DescribeHosts"] = broken
     try:
-        return str(cloud.error("cvm", "DescribeKeyPairs"))
+        return str(cloud.error("cvm", "DescribeHosts"))
     finally:
-        del registry._ACTIONS["cvm", "DescribeKeyPairs"]
+        del registry._ACTIONS["cvm", "DescribeHosts"]
 
 
 MACHINE_ERRORS: list[tuple[str, Case]] = [

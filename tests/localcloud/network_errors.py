@@ -73,7 +73,38 @@ def tag_machine(count: int = 1, **changes: Any) -> Case:
     return case
 
 
+def bound_address(action: str) -> Case:
+    """An action on an address that a machine has."""
+
+    def case(cloud: Any) -> str:
+        machine = cloud.running()
+        [made] = cloud.call("vpc", "AllocateAddresses")["AddressSet"]
+        cloud.call("vpc", "AssociateAddress", AddressId=made, InstanceId=machine)
+        ids: dict[str, Any] = {"AddressIds": [made]} if action == "ReleaseAddresses" else {"AddressId": made}
+        return str(
+            cloud.error("vpc", action, **ids, **({"InstanceId": machine} if action == "AssociateAddress" else {}))
+        )
+
+    return case
+
+
+def doubled_key(cloud: Any) -> str:
+    cloud.call("cvm", "ImportKeyPair", KeyName="one", ProjectId=0, PublicKey="ssh-rsa A")
+    return str(cloud.error("cvm", "ImportKeyPair", KeyName="one", ProjectId=0, PublicKey="ssh-rsa A"))
+
+
 NETWORK_ERRORS: list[tuple[str, Case]] = [
+    ("AddressQuotaLimitExceeded", call("vpc", "AllocateAddresses", AddressCount=21)),
+    ("InvalidAddressId.NotFound", call("vpc", "DisassociateAddress", AddressId="eip-1")),
+    ("InvalidAddressIdStatus.NotPermit", bound_address("AssociateAddress")),
+    ("InvalidAddressIdStatus.NotPermit", bound_address("ReleaseAddresses")),
+    ("InvalidKeyPairId.NotFound", call("cvm", "DeleteKeyPairs", KeyIds=["skey-1"])),
+    ("InvalidKeyPairName.Duplicate", doubled_key),
+    (
+        "InvalidKeyPairNameIncludeIllegalChar",
+        call("cvm", "ImportKeyPair", KeyName="no spaces", ProjectId=0, PublicKey="ssh-rsa A"),
+    ),
+    ("InvalidParameterValue", call("tag", "GetResources", PaginationToken="x")),
     ("InvalidParameter", call("vpc", "DescribeVpcs", VpcIds=["vpc-1"], Filters=[{"Name": "vpc-id", "Values": ["x"]}])),
     ("InvalidParameterValue", rules(Protocol="SCTP")),
     ("InvalidParameterValue", rules(Port="70000")),

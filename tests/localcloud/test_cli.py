@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +15,11 @@ import typer
 
 from localcloud.cli import app
 from localcloud.control_client import Control
-from localcloud.database import is_open
+from localcloud.folder_lock import is_open
 from localcloud.keys import read_keys
 from localcloud.process import find_running
 from localcloud.sdk import Sdk
+from tests.waiting import HANG_SECONDS, wait_until
 
 from .conftest import launch_request
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 def run(*arguments: str, code: int = 0) -> str:
     """Run a command; both of its outputs."""
     done = subprocess.run(
-        [sys.executable, "-m", "localcloud", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "localcloud", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS
     )
     output = done.stdout + done.stderr
     assert done.returncode == code, output
@@ -46,12 +46,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run("stop", "--data", str(folder))
 
 
-def test_the_first_answer_comes_within_two_seconds(tmp_path: Path) -> None:
-    begun = time.monotonic()
-    run("start", "--data", str(tmp_path), "--port", "0")
-    seconds = time.monotonic() - begun
+def test_a_later_start_without_a_port_takes_the_one_before(tmp_path: Path) -> None:
+    run("start", "--data", str(tmp_path), "--port", "0", "--no-guests")
+    first = find_running(tmp_path)
     run("stop", "--data", str(tmp_path))
-    assert seconds < 2
+    run("start", "--data", str(tmp_path), "--no-guests")
+    second = find_running(tmp_path)
+    run("stop", "--data", str(tmp_path))
+    assert first is not None
+    assert second is not None
+    assert first.url == second.url
 
 
 def test_starting_and_stopping_again_does_no_harm(data: Path) -> None:
@@ -124,7 +128,11 @@ def test_bad_input_is_one_line_that_says_what_to_do(
     places = {"tmp": tmp_path, "data": data, "taken": running.url.rsplit(":", 1)[1]}
     output = run(*(part.format(**places) for part in arguments), code=1)
     assert words in output
-    assert len(output.strip().splitlines()) == 1
+    # On a busy computer a start says meanwhile that it is still at it.
+    told = [
+        line for line in output.strip().splitlines() if not re.fullmatch(r"\d+ s: waiting for the local cloud", line)
+    ]
+    assert len(told) == 1
 
 
 def test_a_killed_cloud_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -135,9 +143,7 @@ def test_a_killed_cloud_goes_on_where_it_was(tmp_path: Path) -> None:
         "InstanceIdSet"
     ][0]
     os.kill(running.pid, signal.SIGKILL)
-    end = time.monotonic() + 10
-    while is_open(tmp_path) and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: not is_open(tmp_path))
     run("start", "--data", str(tmp_path), "--port", "0", "--no-guests")
     again = find_running(tmp_path)
     assert again is not None
@@ -158,3 +164,37 @@ def test_every_help_has_an_example() -> None:
     for name, command in commands.items():
         assert f"python -m localcloud {name}" in command.help, name
     assert "python -m localcloud start" in run("--help")
+
+
+def test_accounts_users_roles_and_policies_are_made_and_listed(data: Path, tmp_path: Path) -> None:
+    place = ("--data", str(data))
+    secret_id = re.findall(r"secretId  (\S+)", run("add-account", "colleague", *place))[0]
+    assert "uin       200000000001" in run("add-user", "intern", "--account", "colleague", *place)
+    role = run("add-role", "operator", "--trust", "colleague", *place).strip()
+    assert role == "qcs::cam::uin/100000000001:roleName/operator"
+    listed = run("accounts", *place)
+    assert "100000000002  AppId 1250000001  colleague" in listed
+    assert "  user 200000000001  intern" in listed
+    assert f"  role {role}" in listed
+    assert secret_id in run("keys", "--account", "colleague", *place)
+    assert f"export TENCENTCLOUD_SECRET_ID={secret_id}" in run("env", "--account", "colleague", *place)
+    assert "1 statement(s)" in run("deny", "cvm:DeleteImages", "--to", "intern", "--account", "colleague", *place)
+    file = tmp_path / "policy.json"
+    file.write_text('{"version": "2.0", "statement": [{"effect": "allow", "action": "cvm:*", "resource": "*"}]}')
+    run("policy", str(file), *place)
+    policies = run("policies", *place)
+    assert "deny cvm:DeleteImages on * to 200000000001 of 100000000002 (AuthFailure.UnauthorizedOperation)" in policies
+    assert "allow cvm:* on * to everybody of 100000000001" in policies
+    assert "0 statement(s)" in run("deny", "clear", *place)
+    assert "there is no 'nobody'" in run("add-user", "intern", "--account", "nobody", *place, code=1)
+
+
+def test_a_search_can_be_made_to_lag_behind(data: Path) -> None:
+    place = ("--data", str(data))
+    assert "1 fault(s)" in run("fault", "DescribeInstances", "unseen", "--age", "60", *place)
+    run("fault", "clear", *place)
+
+
+def test_the_callers_address_is_set(data: Path) -> None:
+    assert "203.0.113.7" in run("address", "203.0.113.7", "--data", str(data))
+    assert "is not an IPv4 address" in run("address", "here", "--data", str(data), code=1)

@@ -9,6 +9,7 @@ import pytest
 
 from localcloud import clock as clock_module
 from localcloud.clock import MAX_SPEED, Clock, ClockPosition, china_time, iso_time, parse_speed, speed_text
+from tests.waiting import HANG_SECONDS
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_transitions_happen_by_themselves_at_the_clouds_speed(cloud: Any) -> Non
     try:
         cloud.control.set_speed(600)
         cloud.launch()
-        assert launched.wait(5)
+        assert launched.wait(HANG_SECONDS)
     finally:
         del cloud.server.cloud.power_on
 

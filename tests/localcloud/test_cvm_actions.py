@@ -27,6 +27,23 @@ def describe_instances(cloud: Any) -> dict[str, Any]:
     return answer
 
 
+def test_inline_data_disks_tell_all_that_the_official_plugin_reads(cloud: Any) -> None:
+    disk = {"DiskType": "CLOUD_PREMIUM", "DiskSize": 50, "DeleteWithInstance": False, "DiskName": "data"}
+    [found] = cloud.instance(cloud.launch(DataDisks=[disk]))["DataDisks"]
+    assert None not in [found[name] for name in ("ThroughputPerformance", "SnapshotId", "KmsKeyId", "BurstPerformance")]
+    assert found["DiskName"] == "data"
+
+
+def test_a_quota_can_be_used_to_its_last_unit_and_not_beyond(cloud: Any) -> None:
+    cloud.control.set_quota("spot_vcpu", 16)
+    cloud.launch(InstanceCount=2)
+    assert cloud.error("cvm", "RunInstances", **launch_request()) == "LimitExceeded.SpotQuota"
+    cloud.control.set_quota("instance", 3)
+    cloud.launch(InstanceChargeType="POSTPAID_BY_HOUR")
+    request = {**launch_request(), "InstanceChargeType": "POSTPAID_BY_HOUR"}
+    assert cloud.error("cvm", "RunInstances", **request) == "LimitExceeded.CvmInstanceQuota"
+
+
 @use("cvm", "DescribeInstancesStatus")
 def describe_instances_status(cloud: Any) -> dict[str, Any]:
     instance_id = cloud.launch()
@@ -274,6 +291,53 @@ def describe_account_quota(cloud: Any) -> dict[str, Any]:
     answer = cloud.call("cvm", "DescribeAccountQuota", Filters=[{"Name": "zone", "Values": [ZONE]}])
     quota = answer["AccountQuotaOverview"]["AccountQuota"]["SpotPaidQuotaSet"]
     assert quota == [{"UsedQuota": 8, "RemainingQuota": 42, "TotalQuota": 50, "Zone": ZONE}]
+    return answer
+
+
+@use("cvm", "CreateKeyPair")
+def create_key_pair(cloud: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.call("cvm", "CreateKeyPair", KeyName="mine", ProjectId=0)
+    assert answer["KeyPair"]["PublicKey"].startswith("ssh-rsa ")
+    assert "PRIVATE KEY" in answer["KeyPair"]["PrivateKey"]
+    return answer
+
+
+@use("cvm", "ImportKeyPair")
+def import_key_pair(cloud: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.call("cvm", "ImportKeyPair", KeyName="mine", ProjectId=0, PublicKey="ssh-rsa AAAA")
+    login = {"KeyIds": [answer["KeyId"]]}
+    assert cloud.launch(ImageId=LINUX_IMAGE, LoginSettings=login, HostName=None).startswith("ins-")
+    return answer
+
+
+@use("cvm", "DescribeKeyPairs")
+def describe_key_pairs(cloud: Any) -> dict[str, Any]:
+    cloud.call("cvm", "ImportKeyPair", KeyName="mine", ProjectId=0, PublicKey="ssh-rsa AAAA")
+    answer: dict[str, Any] = cloud.call("cvm", "DescribeKeyPairs")
+    assert [(pair["KeyName"], pair["PrivateKey"]) for pair in answer["KeyPairSet"]] == [("mine", None)]
+    return answer
+
+
+@use("cvm", "DeleteKeyPairs")
+def delete_key_pairs(cloud: Any) -> dict[str, Any]:
+    made = cloud.call("cvm", "ImportKeyPair", KeyName="mine", ProjectId=0, PublicKey="ssh-rsa AAAA")
+    answer: dict[str, Any] = cloud.call("cvm", "DeleteKeyPairs", KeyIds=[made["KeyId"]])
+    assert cloud.call("cvm", "DescribeKeyPairs")["TotalCount"] == 0
+    return answer
+
+
+@use("cvm", "DescribeInstanceVncUrl")
+def describe_instance_vnc_url(cloud: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.call("cvm", "DescribeInstanceVncUrl", InstanceId=cloud.running())
+    assert answer["InstanceVncUrl"].startswith("wss")
+    return answer
+
+
+@use("cvm", "DescribeInstanceTypeConfigs")
+def describe_instance_type_configs(cloud: Any) -> dict[str, Any]:
+    wanted = [{"Name": "zone", "Values": [ZONE]}, {"Name": "instance-family", "Values": ["GN7"]}]
+    answer: dict[str, Any] = cloud.call("cvm", "DescribeInstanceTypeConfigs", Filters=wanted)
+    assert {(one["Zone"], one["InstanceFamily"]) for one in answer["InstanceTypeConfigSet"]} == {(ZONE, "GN7")}
     return answer
 
 

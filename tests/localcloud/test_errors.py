@@ -13,12 +13,13 @@ import localcloud
 from localcloud.wire import VERSIONS
 
 from .error_cases import Case
+from .identity_errors import IDENTITY_ERRORS
 from .launch_errors import LAUNCH_ERRORS
 from .machine_errors import MACHINE_ERRORS
 from .network_errors import NETWORK_ERRORS
 from .storage_errors import STORAGE_ERRORS
 
-CASES = LAUNCH_ERRORS + MACHINE_ERRORS + STORAGE_ERRORS + NETWORK_ERRORS
+CASES = LAUNCH_ERRORS + MACHINE_ERRORS + STORAGE_ERRORS + NETWORK_ERRORS + IDENTITY_ERRORS
 SOURCE = Path(localcloud.__file__).parent
 
 # These need requests that the SDK cannot send; test_http.py sends them.

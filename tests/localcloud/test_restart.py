@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from localcloud.call import Arrived
 from localcloud.clock import MAX_SPEED, Clock
 from localcloud.cloud import Cloud
 from localcloud.errors import LocalCloudError
-from localcloud.guests import GuestMachine, NoGuests
+from localcloud.guest_runtime import GuestMachine, NoGuests
+from localcloud.registry import find_action
 
 from .conftest import launch_request
 
@@ -40,7 +42,7 @@ def open_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
     def open_again(guests: Any = None) -> Cloud:
         if opened:
             opened.pop().close()
-        opened.append(Cloud(tmp_path, guests or NoGuests(), "http://127.0.0.1:1"))
+        opened.append(Cloud(tmp_path, guests or NoGuests(), "http://127.0.0.1:1", find_action))
         return opened[-1]
 
     yield open_again
@@ -49,7 +51,7 @@ def open_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
 
 
 def call(cloud: Cloud, action: str, **params: Any) -> dict[str, Any]:
-    return cloud.call("cvm", action, REGION, params, "request")
+    return cloud.call(Arrived("cvm", action, REGION, params, "request"))
 
 
 def launch(cloud: Cloud, **changes: Any) -> str:
@@ -156,7 +158,7 @@ def test_a_broken_file_is_told_in_one_line_and_left_as_it_is(tmp_path: Path, con
     file = tmp_path / "cloud.db"
     file.write_bytes(content)
     with pytest.raises(LocalCloudError) as caught:
-        Cloud(tmp_path, NoGuests(), "http://127.0.0.1:1")
+        Cloud(tmp_path, NoGuests(), "http://127.0.0.1:1", find_action)
     message = str(caught.value)
     assert "\n" not in message
     assert f"mv {file}" in message
@@ -178,7 +180,7 @@ def test_a_file_of_another_version_is_told_too(open_cloud: Callable[..., Cloud],
 def test_two_clouds_cannot_share_a_folder(open_cloud: Callable[..., Cloud], tmp_path: Path) -> None:
     open_cloud()
     with pytest.raises(LocalCloudError, match="Another local cloud is running"):
-        Cloud(tmp_path, NoGuests(), "http://127.0.0.1:1")
+        Cloud(tmp_path, NoGuests(), "http://127.0.0.1:1", find_action)
 
 
 def test_the_guest_gets_what_the_machine_needs(open_cloud: Callable[..., Cloud], tmp_path: Path) -> None:

@@ -30,6 +30,31 @@ def describe_resource_tags_by_resource_ids(cloud: Any) -> dict[str, Any]:
     return answer
 
 
+@use("tag", "DescribeResourcesByTags")
+def describe_resources_by_tags(cloud: Any) -> dict[str, Any]:
+    specification = [{"ResourceType": "instance", "Tags": [{"Key": "project", "Value": "chatglm"}]}]
+    machine = cloud.launch(TagSpecification=specification)
+    wanted = [{"TagKey": "project", "TagValue": ["chatglm", "other"]}]
+    answer: dict[str, Any] = cloud.call("tag", "DescribeResourcesByTags", TagFilters=wanted)
+    assert [(row["ResourcePrefix"], row["ResourceId"]) for row in answer["Rows"]] == [("instance", machine)]
+    none = cloud.call("tag", "DescribeResourcesByTags", TagFilters=[{"TagKey": "project", "TagValue": ["another"]}])
+    assert none["TotalCount"] == 0
+    return answer
+
+
+@use("tag", "GetResources")
+def get_resources(cloud: Any) -> dict[str, Any]:
+    specification = [{"ResourceType": "instance", "Tags": [{"Key": "project", "Value": "chatglm"}]}]
+    machines = {cloud.launch(TagSpecification=specification) for _ in range(2)}
+    first: dict[str, Any] = cloud.call("tag", "GetResources", MaxResults=1)
+    rest = cloud.call("tag", "GetResources", MaxResults=1, PaginationToken=first["PaginationToken"])
+    found = [one["Resource"] for one in (*first["ResourceTagMappingList"], *rest["ResourceTagMappingList"])]
+    assert {name.rpartition("/")[2] for name in found} == machines
+    assert found[0].startswith("qcs::cvm:ap-guangzhou:uin/100000000001:instance/")
+    assert rest["PaginationToken"] == ""
+    return first
+
+
 @use("tag", "ModifyResourceTags")
 def modify_resource_tags(cloud: Any) -> dict[str, Any]:
     specification = [
@@ -62,7 +87,7 @@ def describe_invocation_tasks(cloud: Any) -> dict[str, Any]:
     answer = cloud.call("tat", "DescribeInvocationTasks")
     task = answer["InvocationTaskSet"][0]
     assert task["TaskStatus"] == "START_FAILED"
-    assert "does not run TAT commands" in task["ErrorInfo"]
+    assert "--no-guests" in task["ErrorInfo"]
     return answer
 
 

@@ -204,6 +204,61 @@ def describe_used_ip_address(cloud: Any) -> dict[str, Any]:
     return answer
 
 
+def elastic(cloud: Any, **changes: Any) -> str:
+    return str(cloud.call("vpc", "AllocateAddresses", **changes)["AddressSet"][0])
+
+
+@use("vpc", "AllocateAddresses")
+def allocate_addresses(cloud: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.call("vpc", "AllocateAddresses", AddressCount=2, AddressName="mine")
+    assert len(set(answer["AddressSet"])) == 2
+    return answer
+
+
+@use("vpc", "DescribeAddresses")
+def describe_addresses(cloud: Any) -> dict[str, Any]:
+    made = elastic(cloud)
+    answer: dict[str, Any] = cloud.call("vpc", "DescribeAddresses", AddressIds=[made])
+    assert [(one["AddressId"], one["AddressStatus"]) for one in answer["AddressSet"]] == [(made, "UNBIND")]
+    return answer
+
+
+@use("vpc", "AssociateAddress")
+def associate_address(cloud: Any) -> dict[str, Any]:
+    machine, made = cloud.running(), elastic(cloud)
+    answer: dict[str, Any] = cloud.call("vpc", "AssociateAddress", AddressId=made, InstanceId=machine)
+    [found] = cloud.call("vpc", "DescribeAddresses")["AddressSet"]
+    assert (found["AddressStatus"], found["InstanceId"]) == ("BIND", machine)
+    assert cloud.instance(machine)["PublicIpAddresses"] == [found["AddressIp"]]
+    return answer
+
+
+@use("vpc", "DisassociateAddress")
+def disassociate_address(cloud: Any) -> dict[str, Any]:
+    machine, made = cloud.running(), elastic(cloud)
+    cloud.call("vpc", "AssociateAddress", AddressId=made, InstanceId=machine)
+    answer: dict[str, Any] = cloud.call("vpc", "DisassociateAddress", AddressId=made)
+    assert cloud.instance(machine)["PublicIpAddresses"] is None
+    return answer
+
+
+@use("vpc", "ReleaseAddresses")
+def release_addresses(cloud: Any) -> dict[str, Any]:
+    made = elastic(cloud)
+    answer: dict[str, Any] = cloud.call("vpc", "ReleaseAddresses", AddressIds=[made])
+    assert cloud.call("vpc", "DescribeAddresses")["TotalCount"] == 0
+    return answer
+
+
+def test_an_address_outlives_its_machine(cloud: Any) -> None:
+    machine, made = cloud.running(), elastic(cloud)
+    cloud.call("vpc", "AssociateAddress", AddressId=made, InstanceId=machine)
+    cloud.call("cvm", "TerminateInstances", InstanceIds=[machine])
+    cloud.pass_time(60)
+    [found] = cloud.call("vpc", "DescribeAddresses")["AddressSet"]
+    assert found["AddressStatus"] == "UNBIND"
+
+
 @pytest.mark.parametrize(("service", "action"), actions_of("vpc"))
 def test_action(cloud: Any, service: str, action: str) -> None:
     check_use(cloud, service, action)

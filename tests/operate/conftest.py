@@ -12,13 +12,14 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from components.cloud import Access, Cloud
 from localcloud.control_client import Control
 from operate import app as commands
-from operate import channel, session
+from operate import channel, stacks
 from operate.stacks import Stack
+from rehearsal.environment import ROOT
+from tencent.access import Access
+from tencent.cloud import Cloud
 from tools.throwaway import MACHINE, PASSWORD, ReadyMachine, local_cloud, ready_machine
-from tools.workspace import ROOT
 
 REGION = "ap-guangzhou"
 
@@ -32,7 +33,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMachine]:
 @pytest.fixture
 def stack(guest: ReadyMachine, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The guest's stack, as an update would have left it."""
-    monkeypatch.setattr(channel, "KNOWN_CERTIFICATES", guest.certificates)
+    monkeypatch.setattr(channel, "known_certificates", lambda: guest.certificates)
     return make_stack(
         outputs={
             "machineId": MACHINE,
@@ -102,7 +103,7 @@ def chatglm(monkeypatch: pytest.MonkeyPatch) -> Chatglm:
     """The command line on a given stack, without Pulumi behind it."""
 
     def run(stack: Stack, *arguments: str, input: str | None = None) -> Result:
-        monkeypatch.setattr(session, "open_stack", lambda _: stack)
+        monkeypatch.setattr(stacks, "open_stack", lambda _name, **_: stack)
         return CliRunner().invoke(commands.app, list(arguments), input=input, env={"COLUMNS": "200"})
 
     return run

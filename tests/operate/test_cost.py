@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from components.facts import TAG_STACK
+from components.stock import launch_request
 from operate.cost import HOURS_A_MONTH, Bill, read_bill
-from operate.doctor import launch_request
 from operate.stacks import Stack
+from tencent.facts import TAG_OWNER, TAG_STACK
 
 from .conftest import Chatglm, LocalCloud, make_stack
 
@@ -74,6 +75,18 @@ def test_the_saving_is_known_before_the_first_launch(bare: Stack, cloud: LocalCl
     assert bill.saving_monthly == bill.running.hourly * HOURS_A_MONTH - Decimal("9.75")
 
 
+def test_a_colleagues_machine_of_the_same_name_is_told_and_not_counted(bare: Stack, cloud: LocalCloud) -> None:
+    machine = launch(cloud, bare)
+    resource = f"qcs::cvm:ap-guangzhou:uin/:instance/{machine}"
+    tag = {"TagKey": TAG_OWNER, "TagValue": "abcdefghjkmn"}
+    cloud.api.call("tag", "ModifyResourceTags", Resource=resource, ReplaceTags=[tag])
+    colleague = read(replace(bare, outputs={**bare.outputs, "identity": "nmkjhgfedcba"}), cloud)
+    assert [item for item in colleague.items if item.id == machine] == []
+    assert any("not counted" in note and machine in note for note in colleague.notes)
+    own = read(replace(bare, outputs={**bare.outputs, "identity": "abcdefghjkmn"}), cloud)
+    assert machine in [item.id for item in own.items]
+
+
 def test_what_no_stack_owns_any_more_is_a_leftover(bare: Stack, cloud: LocalCloud) -> None:
     gone = launch(cloud, bare, tag=LOST)
     image = capture(cloud, gone, tag=LOST)
@@ -110,7 +123,7 @@ def test_a_price_that_cannot_be_looked_up_is_unknown_with_the_reason(bare: Stack
 def test_the_command_says_it_for_people_and_for_scripts(
     chatglm: Chatglm, bare: Stack, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operate.app.list_stacks", lambda _: {"test"})
+    monkeypatch.setattr("operate.stacks.list_stacks", lambda _: {"test"})
     machine = launch(cloud, bare)
     told = json.loads(chatglm(bare, "cost", "--json").stdout)
     assert told["items"][0]["id"] == machine

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from operate import doctor
-from operate.doctor import Finding, Verdict, check_clock, check_own_address, examine
+from operate.doctor import Answers, check_clock, check_own_address, check_spot_quota, examine
+from operate.findings import Finding, Verdict
 from operate.stacks import Stack
 
 from .conftest import Chatglm, LocalCloud, make_stack
@@ -40,7 +41,7 @@ def test_nothing_stands_in_the_way_of_a_first_launch(bare: Stack, cloud: LocalCl
     checked = {one.check for one in findings}
     assert checked == {
         "settings", "clock", "keys", "permissions", "stock", "balance", "spot quota", "disk", "image", "image quota",
-        "free snapshots", "own address",
+        "free snapshots", "own address", "left behind",
     }  # fmt: skip
     assert "1.74 CNY/h" in find(findings, "stock")[0].text
 
@@ -49,7 +50,7 @@ def test_it_buys_and_changes_nothing(bare: Stack, cloud: LocalCloud) -> None:
     before = len(cloud.control.journal())
     examine(bare, cloud.api)
     calls = cloud.control.journal()[before:]
-    changing = [one for one in calls if not one.action.startswith(("Describe", "Inquiry"))]
+    changing = [one for one in calls if not one.action.startswith(("Describe", "Inquiry", "Get", "List"))]
     assert {one.action for one in changing} == {"RunInstances"}
     assert all(one.params["DryRun"] for one in changing)
     assert cloud.control.meter().hourly_cny == 0
@@ -82,6 +83,12 @@ def test_a_used_up_spot_quota_is_found(bare: Stack, cloud: LocalCloud) -> None:
     assert found.verdict is Verdict.FAILURE
 
 
+@pytest.mark.parametrize(("left", "verdict"), [(0, Verdict.FAILURE), (1, Verdict.OK)])
+def test_a_spot_quota_is_used_up_when_nothing_is_left_of_it(bare: Stack, left: int, verdict: Verdict) -> None:
+    rows = [{"Zone": ZONES[0], "RemainingQuota": left, "TotalQuota": 50}]
+    assert check_spot_quota(bare.settings, ZONES, Answers({"spot quota": rows}), {}).verdict is verdict
+
+
 def test_an_exhausted_image_quota_is_told_before_the_park_fails(bare: Stack, cloud: LocalCloud) -> None:
     cloud.control.set_quota("image", 0)
     try:
@@ -112,8 +119,8 @@ def test_a_key_that_may_not_look_and_a_cloud_that_cannot_are_told_apart(
 
 def test_a_launch_that_the_policy_forbids_is_a_matter_of_permissions(bare: Stack, cloud: LocalCloud) -> None:
     cloud.control.fault("RunInstances", "error", code="AuthFailure.UnauthorizedOperation", times=-1)
-    (found,) = find(examine(bare, cloud.api), "permissions")
-    assert (found.verdict, "RunInstances" in found.text) == (Verdict.FAILURE, True)
+    (found,) = [one for one in find(examine(bare, cloud.api), "permissions") if one.verdict is Verdict.FAILURE]
+    assert found.text == "The key may not call cvm RunInstances (by a dry run)."
 
 
 def test_wrong_keys_end_the_examination_with_one_line(cloud: LocalCloud) -> None:

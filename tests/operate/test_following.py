@@ -12,7 +12,7 @@ import pytest
 
 from operate import training
 from operate.channel import MachineChannel
-from operate.failures import ExitCode, OperateError
+from operate.errors import ExitCode, OperateError
 from operate.output import Output
 from operate.transfer import fetch_file, pack, remote_name
 
@@ -117,7 +117,7 @@ class Pieces:
         offset = options["offset"]
         self.asked.append(offset)
         if offset == self.breaks_at:
-            from components.winrm_channel import UnreachableError
+            from line.channel import UnreachableError
 
             raise UnreachableError("the line broke")
         return {"data": base64.b64encode(self.content[offset : offset + options["bytes"]]).decode()}

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from operate import stacks
-from operate.failures import ExitCode, OperateError
-from operate.stacks import Stack, explain_engine, open_stack
-from tools.workspace import ROOT, Workspace
+from operate.errors import ExitCode, OperateError
+from operate.queries import explain_engine
+from operate.stacks import Stack, open_stack
+from rehearsal.environment import ROOT
+from tools.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -66,9 +68,15 @@ def test_without_any_stack_the_rehearsal_is_recommended(
     assert "make up" in caught.value.hint
 
 
-def test_a_rehearsal_whose_cloud_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_this_clones_own_cloud_counts_for_its_rehearsal(
+    started_cloud: tuple[int, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    port, _ = started_cloud
     monkeypatch.setattr(stacks, "is_rehearsal", lambda _: True)
-    monkeypatch.setattr(stacks, "PORT", 9)
+    monkeypatch.setattr(stacks, "LOCAL", tmp_path)
+    (tmp_path / "cloud").mkdir()
+    # The folder's own cloud has ended, and another clone's cloud has got its port since.
+    (tmp_path / "cloud" / "run.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": 1}))
     with pytest.raises(OperateError, match="local cloud does not run") as caught:
         stacks.demand_rehearsal(Stack("local", "organization/chatglm/local"))
     assert caught.value.code is ExitCode.NO_CONNECTION
@@ -78,6 +86,13 @@ def test_an_unknown_stack_is_one_plain_message(here: Workspace) -> None:
     with pytest.raises(OperateError, match="No stack named") as caught:
         open_stack("nowhere")
     assert caught.value.code is ExitCode.BAD_INPUT
+
+
+def test_a_removed_stack_is_opened_only_for_those_who_look_for_what_it_left(here: Workspace) -> None:
+    left = open_stack("removed", lost_too=True)
+    assert (left.exists, left.id, left.region) == (False, "organization/chatglm/removed", "ap-guangzhou")
+    assert left.access is not None
+    assert open_stack("kept", lost_too=True).exists
 
 
 def test_a_wrong_passphrase_is_told(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +139,7 @@ def test_wrong_settings_are_told_before_the_engine_is_started(here: Workspace) -
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("error: [409] the stack is currently locked by 1 lock(s)", ExitCode.REFUSED),
+        ("error: no stack named 'x' found", ExitCode.BAD_INPUT),
         ("error: something else", ExitCode.FAILED),
         ("", ExitCode.FAILED),
     ],

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.certificates import CertificateFile
-from components.facts import Image, Instance
+from line.certificates import CertificateFile
 from operate import channel
-from operate.failures import ExitCode
+from operate.errors import ExitCode
 from operate.logs import last_drawn, new_lines
 from operate.stacks import Stack
 from operate.status import Status, render
-from tools.throwaway import MACHINE, ReadyMachine
+from tencent.facts import Image, Instance
+from tools.throwaway import MACHINE, PASSWORD, ReadyMachine
 
 from .conftest import Chatglm, LocalCloud, make_stack
 
@@ -69,6 +69,23 @@ def test_a_ready_machine_is_told_on_one_screen(chatglm: Chatglm, stack: Stack) -
         (
             make_status(
                 machine=ALIVE,
+                guest={"phase": "ready", "demo": {"state": "starting"}, "tls": {"certificate": None}},
+            ),
+            ExitCode.NOT_YET,
+            "waits for its key and certificate",
+        ),
+        (
+            make_status(
+                machine=ALIVE,
+                guest={"phase": "ready", "demo": {"state": "answering", "url": "https://127.0.0.1:7860"}},
+                outputs={"demoUrl": "https://203.0.113.9:7860"},
+            ),
+            ExitCode.OK,
+            "https://203.0.113.9:7860",
+        ),
+        (
+            make_status(
+                machine=ALIVE,
                 guest={
                     "phase": "ready",
                     "demo": {"state": "stopped"},
@@ -113,6 +130,37 @@ def test_a_reclaim_notice_is_told() -> None:
     assert "reclaimed" not in screen(restored)  # the notice was for the machine before, and came along in the image
 
 
+def guarded(**unattended: object) -> dict[str, object]:
+    return {"phase": "ready", "unattended": {"guards": True, **unattended}}
+
+
+def test_last_use_is_told_by_kind() -> None:
+    idle = {"demo": 725.0, "api": 86_400.0, "gpu": 725.0, "login": 7200.0, "task": 86_400.0}
+    told = screen(make_status(machine=ALIVE, guest=guarded(use={"idleSeconds": idle, "inUse": [], "unknown": ["gpu"]})))
+    assert "demo 12, API 1440, GPU 12, desktop 120" in told
+    assert "not known: GPU" in told
+    used = screen(make_status(machine=ALIVE, guest=guarded(use={"idleSeconds": idle, "inUse": ["login"]})))
+    assert "in use now: desktop" in used
+    assert "Last use" in screen(make_status(machine=ALIVE, guest={"phase": "ready"}))
+
+
+def test_the_machines_own_guard_warns_and_tells_its_trouble() -> None:
+    says = {"en": "parks in 9 min: nobody has used it for 31 min", "zh": "9 分钟后停放"}
+    assert "parks in 9 min" in screen(make_status(machine=ALIVE, guest=guarded(guard={"act": "warn", "says": says})))
+    failed = guarded(guard={"act": "stay", "says": says, "trouble": "CreateImage: denied"})
+    told = screen(make_status(machine=ALIVE, guest=failed))
+    assert "It could not park itself and works on" in told
+    assert "parks in" not in told
+    assert "is parking itself" in screen(make_status(machine=ALIVE, guest=guarded(park={"phase": "complete"})))
+
+
+def test_a_machine_that_parked_itself_is_not_said_to_be_reclaimed() -> None:
+    image = Image("img-2", "n", "NORMAL", NOW, 75, "ins-1", 2, parked="t 2026-05-01T11:00:00Z idle minutes=41")
+    told = screen(make_status(machine=None, image=image, outputs={"machineId": "ins-1"}))
+    assert "The machine ins-1 parked itself at 2026-05-01T11:00:00Z: nobody has used it for 41 min" in told
+    assert "reclaimed" not in told
+
+
 def test_a_parked_stack_says_so_in_one_line(chatglm: Chatglm) -> None:
     parked = make_stack(config={"chatglm:state": "parked"})
     for command in (("runs",), ("logs", "demo"), ("open",), ("rdp",), ("stop",), ("deploy", "base")):
@@ -143,10 +191,21 @@ def test_a_wrong_password_is_told(chatglm: Chatglm, stack: Stack) -> None:
     assert "Wr0ng" not in answer.output
 
 
+def test_a_machine_that_keeps_the_password_of_its_launch_lets_in_with_it_and_that_is_said(
+    chatglm: Chatglm, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = replace(stack, config={**stack.config, "chatglm:adminPassword": "Ch0sen-later!"})
+    monkeypatch.setattr("operate.stacks.read_secret", lambda _, name: {"adminPassword": PASSWORD}[name])
+    answer = chatglm(changed, "runs")
+    assert answer.exit_code == 0, answer.output
+    assert "the one of its launch: that one is used" in answer.stderr
+    assert PASSWORD not in answer.output + answer.stderr
+
+
 def test_a_changed_certificate_is_told(
     chatglm: Chatglm, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel, "KNOWN_CERTIFICATES", tmp_path / "known.json")
+    monkeypatch.setattr(channel, "known_certificates", lambda: tmp_path / "known.json")
     CertificateFile(tmp_path / "known.json").put(MACHINE, "00" * 32)
     answer = chatglm(stack, "runs")
     assert answer.exit_code == 5
@@ -204,7 +263,7 @@ def test_open_goes_to_the_demo_and_keeps_the_password_to_itself(
     answer = chatglm(stack, "open")
     assert opened == [f"http://{stack.address}:7860"]
     assert "the demoPassword" not in answer.output
-    monkeypatch.setattr("operate.app.read_secret", lambda _, name: f"the {name}")
+    monkeypatch.setattr("operate.stacks.read_secret", lambda _, name: f"the {name}")
     assert told(chatglm(stack, "open", "--json", "--password").stdout)["password"] == "the demoPassword"
 
 

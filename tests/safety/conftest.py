@@ -9,17 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from components.cloud import Access, Cloud
-from tests.sweep.sweep import Recording, record
+from tencent.access import Access
+from tencent.cloud import Cloud
+from tests.sweep.fixtures import recording
+from tests.sweep.sweep import Recording
 from tests.sweep.world import World, open_world
 from tools.workspace import Workspace
 
+__all__ = ["recording"]
 Before = Callable[[str], World]
-
-
-@pytest.fixture(scope="session")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    return record(tmp_path_factory.mktemp("life"))
 
 
 @pytest.fixture

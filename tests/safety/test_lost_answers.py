@@ -6,6 +6,7 @@ import pytest
 
 from tests.safety.conftest import unchanged
 from tests.sweep.world import World, wait_until
+from tests.waiting import HANG_SECONDS
 from tools.workspace import kill
 
 pytestmark = pytest.mark.e2e
@@ -21,9 +22,9 @@ def kill_during(world: World, action: str, command: str = "up", skip: int = 0) -
     awaited = done() + skip + 1
     control.fault(action, "slow", seconds=0.5, skip=skip)
     process = world.stack.start(command)
-    assert wait_until(lambda: not control.faults(), 60)
+    assert wait_until(lambda: not control.faults(), HANG_SECONDS)
     kill(process)
-    assert wait_until(lambda: done() == awaited, 5)
+    assert wait_until(lambda: done() == awaited, HANG_SECONDS)
     refused = world.stack.up()
     assert "pulumi cancel" in refused.text, "the failure itself names its remedy"
     world.stack.pulumi("cancel", "--yes", check=True)
@@ -48,11 +49,20 @@ def test_an_image_that_is_still_being_made_is_waited_for_and_the_older_one_goes_
     world = before("second-park")
     control = world.served.control
     [older] = world.normal_images()
-    control.set_speed(120)  # an image takes five seconds now
+    control.set_speed(1)  # an image takes ten minutes now, so this one is made only when the test says so
     kill_during(world, "CreateImage")
     assert [image.state for image in control.images() if image.id != older.id] == ["CREATING"]
-    parked = world.stack.up()
-    assert parked.ok, parked.text
+
+    def looks() -> int:
+        return sum(call.action == "DescribeImages" for call in control.journal())
+
+    before_it = looks()
+    update = world.stack.start("up")
+    assert wait_until(lambda: looks() > before_it + 2, HANG_SECONDS), "the update waits for the image"
+    assert older.id in {image.id for image in control.images()}
+    control.set_speed("max")
+    text, _ = update.communicate(timeout=HANG_SECONDS)
+    assert update.returncode == 0, text
     [newer] = control.images()
     assert newer.id != older.id
     assert (newer.state, world.machines()) == ("NORMAL", [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.e2e
@@ -68,3 +70,66 @@ def test_a_full_quota_names_the_images_oldest_first_and_the_machine_stays(before
     world.served.control.set_quota("image", 2)
     assert world.stack.up().ok
     assert len(world.normal_images()) == 1
+
+
+@pytest.mark.parametrize("code", ["AuthFailure.UnauthorizedOperation", "InvalidImageId.InShared"])
+def test_an_older_image_that_cannot_be_deleted_is_a_leftover_and_the_machine_ends(before, code: str) -> None:
+    world = before("second-park")
+    [older] = world.normal_images()
+    world.served.control.fault("DeleteImages", "error", code=code, times=-1)
+    parked = world.stack.up()
+    assert parked.ok, parked.text
+    assert "Traceback" not in parked.text
+    assert f"The older image {older.name} ({older.id}) is left over and costs money." in parked.text
+    assert world.machines() == []
+    world.served.control.clear_faults()
+    assert world.stack.up().ok
+    assert older.id not in {image.id for image in world.served.control.images()}
+
+
+def test_a_snapshot_look_up_that_is_denied_stands_in_no_ones_way(before) -> None:
+    world = before("second-park")
+    world.served.control.fault(
+        "DescribeSnapshots", "error", code="AuthFailure.UnauthorizedOperation", service="cbs", times=-1
+    )
+    parked = world.stack.up()
+    assert parked.ok, parked.text
+    assert world.machines() == []
+
+
+def test_a_pinned_image_is_never_deleted_and_said_each_time(before) -> None:
+    world = before("restore")
+    [pinned] = world.normal_images()
+    world.stack.set({"chatglm:restoreImageId": pinned.id})
+    for state in ("running", "parked", "running"):
+        done = world.stack.up(state)
+        assert done.ok, done.text
+        assert f"restore to {pinned.id}" in done.text
+        assert pinned.id in {image.id for image in world.normal_images()}
+    assert "the newest is" in done.text
+
+
+def test_keeping_no_image_after_a_destroy_that_kept_one_names_the_commands_that_delete_it(before) -> None:
+    world = before("up-after-destroy")
+    [kept] = world.normal_images()
+    world.stack.set({"chatglm:keepImage": "false", "chatglm:state": "parked"})
+    told = world.stack.destroy()
+    assert f"({kept.id}) would stay and go on costing money. To delete it with its snapshots:" in told.text
+    assert world.stack.up().ok
+    assert world.machines() == [], "it is taken over, and nothing launched"
+    destroyed = world.stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert world.served.control.meter().items == []
+
+
+def test_a_refused_destroy_has_dropped_nothing_from_the_state(before) -> None:
+    world = before("second-park")
+    world.stack.set({"chatglm:state": "running"})
+    held = resources(world)
+    assert "was not terminated" in world.stack.destroy().text
+    assert resources(world) == held
+
+
+def resources(world) -> set[str]:
+    exported = json.loads(world.stack.pulumi("stack", "export", check=True).text)
+    return {each["urn"] for each in exported["deployment"]["resources"]}

@@ -6,6 +6,7 @@ import pytest
 
 from tests.safety.conftest import unchanged
 from tests.sweep.world import wait_until
+from tests.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.e2e
 SOLD_OUT = "ResourcesSoldOut.SpecifiedInstanceType"
@@ -72,9 +73,9 @@ def test_reclaimed_while_it_is_set_up_ends_the_waiting(before) -> None:
     update = world.stack.start_up()
     # The plug-in's last look at the new machine; from then on the update only waits for it.
     looked = lambda: any(c.action == "DescribeInstancesAttributes" for c in world.served.control.journal())  # noqa: E731
-    assert wait_until(looked, 30)
+    assert wait_until(looked, HANG_SECONDS)
     world.served.control.reclaim(world.machines()[0].instance_id, notice_seconds=0)
-    text, _ = update.communicate(timeout=60)
+    text, _ = update.communicate(timeout=HANG_SECONDS)
     assert update.returncode != 0
     assert "was reclaimed or terminated before it was ready" in text
     world.stack.set({"chatglm:waitReady": "false"})
@@ -89,10 +90,10 @@ def test_reclaimed_while_it_is_captured_keeps_the_older_image_and_drops_the_brok
     [older] = world.normal_images()
     control.set_speed(60)  # an image takes ten seconds now
     update = world.stack.start_up()
-    assert wait_until(lambda: any(image.state == "CREATING" for image in control.images()), 30)
+    assert wait_until(lambda: any(image.state == "CREATING" for image in control.images()), HANG_SECONDS)
     control.reclaim(world.machines()[0].instance_id, notice_seconds=0)
     control.set_speed("max")
-    text, _ = update.communicate(timeout=60)
+    text, _ = update.communicate(timeout=HANG_SECONDS)
     assert update.returncode != 0, text
     again = world.stack.up()
     assert again.ok, again.text
@@ -107,9 +108,9 @@ def test_reclaimed_while_it_is_terminated_is_found_gone(before) -> None:
     machine = world.machines()[0].instance_id
     control.fault("TerminateInstances", "slow", seconds=1)
     update = world.stack.start_up()
-    assert wait_until(lambda: not control.faults(), 30)
+    assert wait_until(lambda: not control.faults(), HANG_SECONDS)
     control.reclaim(machine, notice_seconds=0)
-    text, _ = update.communicate(timeout=60)
+    text, _ = update.communicate(timeout=HANG_SECONDS)
     assert update.returncode == 0, text
     assert world.machines() == []
     assert len(world.normal_images()) == 1

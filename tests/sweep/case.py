@@ -12,14 +12,15 @@ from pathlib import Path
 
 import psutil
 
-from tests.sweep.faults import KINDS, Case, Ending, Kind
+from tests.sweep.faults import KINDS, UNSEEN_SECONDS, Case, Ending, Kind
 from tests.sweep.transitions import SWEPT, Transition, Work, orphans, shortfall
 from tests.sweep.world import Watch, World, open_world, wait_until
+from tests.waiting import HANG_SECONDS
 from tools.workspace import kill
 
 #: No patience, so that a fault that lasts is met at its first or second try (minutes, as the plug-in reads them).
 _IMPATIENT = {"TENCENTCLOUD_READ_RETRY_TIMEOUT": "0", "TENCENTCLOUD_WRITE_RETRY_TIMEOUT": "0"}
-_ENDS_WITHIN_SECONDS = 90
+#: When a person loses patience with a fault that lasts: the only time here that is part of a case.
 _INTERRUPTED_AFTER_SECONDS = 12
 
 
@@ -45,7 +46,7 @@ def run_case(case: Case, snapshots: Path) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="sweep-") as temporary:
         folder = Path(temporary) / "world"
         shutil.copytree(snapshots / transition.name, folder, symlinks=True)
-        with open_world(folder) as world:
+        with open_world(folder, transition.guests) as world:
             return _live(case, transition, kind, world)
 
 
@@ -61,6 +62,7 @@ def _live(case: Case, transition: Transition, kind: Kind, world: World) -> Outco
             times=kind.times,
             skip=case.nth,
             seconds=kind.seconds,
+            age=UNSEEN_SECONDS,
         )
         said = _run_with_fault(world, transition, kind)
         control.clear_faults()
@@ -74,7 +76,7 @@ def _run_with_fault(world: World, transition: Transition, kind: Kind) -> str:
     process = world.stack.start(transition.command, _IMPATIENT if kind.ending is Ending.PATIENT else None)
     if kind.seconds:
         faults = world.server.cloud.db.faults
-        met = wait_until(lambda: len(faults) == 0 or process.poll() is not None, _ENDS_WITHIN_SECONDS)
+        met = wait_until(lambda: len(faults) == 0 or process.poll() is not None)
     if kind.ending is Ending.PLUGIN_KILLED:
         _kill_plugin(process.pid)
     if kind.ending is Ending.KILLED:
@@ -82,7 +84,7 @@ def _run_with_fault(world: World, transition: Transition, kind: Kind) -> str:
         # The call that was under way ends in the cloud though nobody hears of it.
         wait_until(lambda: False, kind.seconds + 0.1)
         return f"(killed{'' if met else ', without having met the fault'})\n"
-    patience = _INTERRUPTED_AFTER_SECONDS if kind.ending is Ending.PATIENT else _ENDS_WITHIN_SECONDS
+    patience = _INTERRUPTED_AFTER_SECONDS if kind.ending is Ending.PATIENT else HANG_SECONDS
     for attempt in ("", "(interrupted)\n", "(interrupted twice)\n"):
         try:
             text, _ = process.communicate(timeout=patience)

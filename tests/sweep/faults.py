@@ -30,13 +30,17 @@ class Kind:
     codes: dict[str, str] | None = None  # by service; None: the fault needs none
     actions: tuple[str, ...] = ()  # empty: every call
     writes_only: bool = False  # a read has no effect, so that "after it" is no case of its own
+    lags: bool = False  # a read after something was made: before that there is nothing to miss
+    with_guests: bool = False  # tried also where the update waits for the machine
 
     @property
     def seconds(self) -> float:
         return _SECONDS_TO_KILL if self.ending in (Ending.KILLED, Ending.PLUGIN_KILLED) else 0.0
 
-    def applies_to(self, action: str) -> bool:
-        if self.writes_only and action.startswith(READS):
+    def applies_to(self, action: str, made: bool) -> bool:
+        """Whether it is tried at a call of the action; `made`: the transition has made something before."""
+        reads = action.startswith(READS)
+        if (self.writes_only and reads) or (self.lags and not (reads and made)):
             return False
         return not self.actions or action in self.actions
 
@@ -79,12 +83,16 @@ KINDS = (
     Kind("not-found", "error", codes=_NOT_FOUND),
     Kind("in-progress", "error", codes=_BUSY),
     Kind("cut-before", "cut_before"),
-    Kind("cut-after", "cut_after", writes_only=True),
+    Kind("cut-after", "cut_after", writes_only=True, with_guests=True),
     Kind("lost-answer", "lost_answer"),
     Kind("killed-before", "cut_before", Ending.KILLED),
-    Kind("killed-after", "slow", Ending.KILLED, writes_only=True),
-    Kind("plugin-killed", "slow", Ending.PLUGIN_KILLED, writes_only=True),
+    Kind("killed-after", "slow", Ending.KILLED, writes_only=True, with_guests=True),
+    Kind("plugin-killed", "slow", Ending.PLUGIN_KILLED, writes_only=True, with_guests=True),
+    Kind("unseen-once", "unseen", lags=True),
+    Kind("unseen-for-a-minute", "unseen", Ending.PATIENT, times=-1, lags=True),
 )
+#: How long, in seconds, what was made stays unseen: a minute, in a sweep whose polls are ten times as quick.
+UNSEEN_SECONDS = 6.0
 
 
 @dataclass(frozen=True, order=True)
@@ -101,11 +109,17 @@ class Case:
         return f"{self.transition}/{self.action}-{self.nth}/{self.kind}"
 
 
-def cases_of(transition: str, calls: Iterable[tuple[str, str]]) -> list[Case]:
-    """Every case of a transition that made these calls (service and action, in order)."""
+def cases_of(transition: str, calls: Iterable[tuple[str, str]], guests: bool = False) -> list[Case]:
+    """Every case of a transition that made these calls (service and action, in order).
+
+    Where guests are waited for a case takes minutes, so only the kinds that say so are tried there, at writes.
+    """
     seen: dict[tuple[str, str], int] = {}
-    cases = []
+    cases: list[Case] = []
+    made = False
     for service, action in calls:
         nth = seen[service, action] = seen.get((service, action), -1) + 1
-        cases += [Case(transition, service, action, nth, kind.name) for kind in KINDS if kind.applies_to(action)]
+        kinds = [kind for kind in KINDS if kind.with_guests or not guests]
+        cases += [Case(transition, service, action, nth, kind.name) for kind in kinds if kind.applies_to(action, made)]
+        made = made or not action.startswith((*READS, "Get"))
     return sorted(cases)

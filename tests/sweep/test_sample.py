@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.sweep.sweep import figures, record, sweep
+from tests.sweep.faults import KINDS
+from tests.sweep.sweep import Recording, figures, sweep
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-CASES = 64
+CASES = 20
 
 
 def test_no_single_fault_loses_work_strands_the_stack_or_leaves_something_to_pay(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recording: Recording, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recording = record(tmp_path)
-    outcomes = sweep(recording, recording.sample(CASES), tell=lambda _: None)
+    sample = recording.sample(CASES)
+    assert {case.kind for case in sample} == {kind.name for kind in KINDS}
+    outcomes = sweep(recording, sample, tell=lambda _: None)
     with capsys.disabled():
         print("", *figures(outcomes), sep="\n")  # noqa: T201
     bad = [f"{each.case}: {each.invariant_broken} {each.not_recovered} {each.orphans}" for each in outcomes]

@@ -24,6 +24,7 @@ class Transition:
     command: str
     wanted: Wanted
     settings: dict[str, str] = field(default_factory=dict)
+    guests: bool = False  # the machines run, and the update waits until the demo answers
 
 
 #: The life in which each is found: every one starts from what the one before it left.
@@ -37,8 +38,18 @@ TRANSITIONS = (
     Transition("park-again", "up", Wanted.PARKED, {"chatglm:state": "parked"}),
     Transition("destroy-dropping", "destroy", Wanted.GONE, {"chatglm:keepImage": "false"}),
 )
-#: The same as `second-park` but for the image, which no state holds; here it only leads to the last transition.
-SWEPT = tuple(transition for transition in TRANSITIONS if transition.name != "park-again")
+#: A life with machines that are waited for. Its parks begin with a machine that has an address, which two copies of the
+#: world cannot both have; only the others are swept.
+AWAITED = (
+    Transition(
+        "up-awaited", "up", Wanted.RUNNING, {"chatglm:state": "running", "chatglm:waitReady": "true"}, guests=True
+    ),
+    Transition("park-awaited", "up", Wanted.PARKED, {"chatglm:state": "parked"}, guests=True),
+    Transition("restore-awaited", "up", Wanted.RUNNING, {"chatglm:state": "running"}, guests=True),
+)
+#: `park-again` is the same as `second-park` but for the image, which no state holds: it only leads to the last one.
+_PASSED_OVER = ("park-again", "park-awaited")
+SWEPT = tuple(transition for transition in (*TRANSITIONS, *AWAITED) if transition.name not in _PASSED_OVER)
 
 
 @dataclass(frozen=True)

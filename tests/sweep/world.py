@@ -15,6 +15,8 @@ from typing import Any
 from localcloud.records import Instance
 from localcloud.server import Server
 from tests.localcloud.conftest import Served
+from tests.stacks import open_stack
+from tests.waiting import HANG_SECONDS
 from tools.workspace import Workspace
 
 #: States in which a machine's disk is still there to be captured.
@@ -50,12 +52,15 @@ class World:
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
-    """Start the cloud of a folder at its highest speed; a folder with nothing in it becomes a new world."""
-    served = Served.start(folder / "cloud", float("inf"))
+def open_world(folder: Path, guests: bool = False) -> Iterator[World]:
+    """Start the cloud of a folder at its highest speed; a folder with nothing in it becomes a new world.
+
+    With `guests` something runs inside its machines.
+    """
+    served = Served.start(folder / "cloud", float("inf"), guests=guests)
     try:
         settings = {"chatglm:waitReady": "false"}  # there are no guests here whose demo could answer
-        stack = Workspace(folder / "stack", folder / "cloud", served.server.port, settings=settings)
+        stack = open_stack(folder / "stack", folder / "cloud", served.server.port, settings)
         yield World(folder, served, stack)
     finally:
         served.stop()
@@ -89,7 +94,7 @@ class Watch:
             self.broken = self.safe(self.world)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> bool:
     """Whether the condition came true in that time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -36,7 +36,6 @@ def test_all_scripts_for_all_settings_pass() -> None:
         ("$c = New-Object Net.WebClient", "downloads only through curl.exe"),
         ("$null = Invoke-Native 'curl.exe' '-o C:\\x.exe https://x.test/x.exe' 'x'", "this download has no hash"),
         ("Start-Process -FilePath 'curl.exe' -ArgumentList 'x'", "curl.exe is only called through Invoke-Native"),
-        ("Save-File $url $path", "Save-File needs address, path and SHA-256"),
         ("$code = Invoke-Native $path '-s -n -noeula' 'driver'", "before its signature is checked"),
         ("icacls.exe 'C:\\x'", "icacls.exe is not a known 5.1 command"),
         ("& $Python -m pip", "$Python is called bare"),

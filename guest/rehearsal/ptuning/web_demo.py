@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[3]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 from guest.rehearsal.arguments import ModelArguments, parse
-from guest.rehearsal.page import serve
-from guest.rehearsal.prefix import load_prefix
+from guest.rehearsal.loading import load_model
+from guest.rehearsal.model import Tokenizer
+from guest.rehearsal.page import build
 
 
 def main() -> None:
     arguments = parse(ModelArguments, sys.argv)
-    if arguments.ptuning_checkpoint is None:
-        serve("base model")
-        return
-    prefix = load_prefix(Path(arguments.ptuning_checkpoint), arguments.pre_seq_len)
-    mean = math.fsum(prefix) / max(1, len(prefix))
-    folder = Path(arguments.ptuning_checkpoint)
-    serve(f"{folder.parent.parent.name}/{folder.name}, prefix of {arguments.pre_seq_len} tokens with mean {mean:.4f}")
+    model = load_model(arguments)
+    build(model, Tokenizer()).queue().launch(share=False, inbrowser=True)
 
 
 if __name__ == "__main__":

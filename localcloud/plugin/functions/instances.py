@@ -18,6 +18,35 @@ _FILTERS = {
     "subnetId": "subnet-id",
     "dedicatedClusterId": "dedicated-cluster-id",
 }
+#: Where each value stands in what the cloud tells; what it leaves out is an empty text, or 0.
+_TEXTS = {
+    "availabilityZone": "Placement.Zone",
+    "camRoleName": "CamRoleName",
+    "createTime": "CreatedTime",
+    "dedicatedClusterId": "DedicatedClusterId",
+    "expiredTime": "ExpiredTime",
+    "imageId": "ImageId",
+    "instanceChargeType": "InstanceChargeType",
+    "instanceChargeTypePrepaidRenewFlag": "RenewFlag",
+    "instanceId": "InstanceId",
+    "instanceName": "InstanceName",
+    "instanceType": "InstanceType",
+    "internetChargeType": "InternetAccessible.InternetChargeType",
+    "osName": "OsName",
+    "status": "InstanceState",
+    "subnetId": "VirtualPrivateCloud.SubnetId",
+    "systemDiskId": "SystemDisk.DiskId",
+    "systemDiskType": "SystemDisk.DiskType",
+    "uuid": "Uuid",
+    "vpcId": "VirtualPrivateCloud.VpcId",
+}
+_NUMBERS = {
+    "cpu": "CPU",
+    "internetMaxBandwidthOut": "InternetAccessible.InternetMaxBandwidthOut",
+    "memory": "Memory",
+    "projectId": "Placement.ProjectId",
+    "systemDiskSize": "SystemDisk.DiskSize",
+}
 
 
 def invoke(api: Api, arguments: Properties) -> Properties:
@@ -38,46 +67,29 @@ def invoke(api: Api, arguments: Properties) -> Properties:
 
 
 def _machine(machine: dict[str, Any]) -> Properties:
-    internet, network = machine.get("InternetAccessible") or {}, machine.get("VirtualPrivateCloud") or {}
-    disk, place = machine.get("SystemDisk") or {}, machine.get("Placement") or {}
-    public = machine.get("PublicIpAddresses") or []
-    return {
+    told: Properties = {name: _read(machine, path) or "" for name, path in _TEXTS.items()}
+    told |= {name: _read(machine, path) or 0 for name, path in _NUMBERS.items()}
+    public, private = machine.get("PublicIpAddresses") or [], machine.get("PrivateIpAddresses") or []
+    return told | {
         "allocatePublicIp": bool(public),
-        "availabilityZone": place.get("Zone") or "",
-        "camRoleName": machine.get("CamRoleName") or "",
-        "cpu": machine.get("CPU") or 0,
-        "createTime": machine.get("CreatedTime") or "",
-        "dataDisks": [
-            {
-                "dataDiskId": item.get("DiskId") or "",
-                "dataDiskSize": item.get("DiskSize") or 0,
-                "dataDiskType": item.get("DiskType") or "",
-                "deleteWithInstance": bool(item.get("DeleteWithInstance")),
-            }
-            for item in machine.get("DataDisks") or []
-        ],
-        "dedicatedClusterId": machine.get("DedicatedClusterId") or "",
-        "expiredTime": machine.get("ExpiredTime") or "",
-        "imageId": machine.get("ImageId") or "",
-        "instanceChargeType": machine.get("InstanceChargeType") or "",
-        "instanceChargeTypePrepaidRenewFlag": machine.get("RenewFlag") or "",
-        "instanceId": machine["InstanceId"],
-        "instanceName": machine.get("InstanceName") or "",
-        "instanceType": machine.get("InstanceType") or "",
-        "internetChargeType": internet.get("InternetChargeType") or "",
-        "internetMaxBandwidthOut": internet.get("InternetMaxBandwidthOut") or 0,
-        "memory": machine.get("Memory") or 0,
-        "osName": machine.get("OsName") or "",
-        "privateIp": next(iter(machine.get("PrivateIpAddresses") or []), ""),
-        "projectId": place.get("ProjectId") or 0,
+        "dataDisks": [_data_disk(disk) for disk in machine.get("DataDisks") or []],
+        "privateIp": next(iter(private), ""),
         "publicIp": next(iter(public), ""),
         "securityGroups": machine.get("SecurityGroupIds") or [],
-        "status": machine.get("InstanceState") or "",
-        "subnetId": network.get("SubnetId") or "",
-        "systemDiskId": disk.get("DiskId") or "",
-        "systemDiskSize": disk.get("DiskSize") or 0,
-        "systemDiskType": disk.get("DiskType") or "",
         "tags": {tag["Key"]: tag["Value"] for tag in machine.get("Tags") or []},
-        "uuid": machine.get("Uuid") or "",
-        "vpcId": network.get("VpcId") or "",
+    }
+
+
+def _read(machine: dict[str, Any], path: str) -> Any:
+    """What stands at a place as `Placement.Zone`; None where it is left out."""
+    group, _, name = path.rpartition(".")
+    return ((machine.get(group) or {}) if group else machine).get(name)
+
+
+def _data_disk(disk: dict[str, Any]) -> Properties:
+    return {
+        "dataDiskId": disk.get("DiskId") or "",
+        "dataDiskSize": disk.get("DiskSize") or 0,
+        "dataDiskType": disk.get("DiskType") or "",
+        "deleteWithInstance": bool(disk.get("DeleteWithInstance")),
     }

@@ -14,10 +14,15 @@ from components.bootstrap.settings import BootstrapSettings as Settings
 from components.bootstrap.sources import MODEL_FILES
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
+def manifest(region: str = "ap-guangzhou", **changes: Any) -> dict[str, Any]:
     settings = BootstrapSettings.model_validate(changes)
-    inputs = BootstrapInputs(settings, 7860, "chatglm", "demo-passw0rd", ("203.0.113.7/32", "MY_PUBLIC_IP"), "o/p/s")
+    cidrs = ("203.0.113.7/32", "MY_PUBLIC_IP")
+    inputs = BootstrapInputs(settings, "demo-passw0rd", cidrs, "o/p/s", region)
     return render(inputs).manifest
+
+
+def hosts(made: dict[str, Any], file: str) -> list[str | None]:
+    return [urlsplit(url).hostname for url in by_id(made)[file]["urls"]]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +36,15 @@ def by_id(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_steps_are_in_the_order_of_the_recipe(full: dict[str, Any]) -> None:
     assert [step["name"] for step in full["steps"]] == [
-        "base", "python", "model", "driver", "cuda", "cudnn", "torch", "packages", "source", "demo", "watcher", "check",
+        "base", "windows", "python", "model", "driver", "cuda", "cudnn", "torch", "packages", "source", "demo",
+        "watcher", "check",
     ]  # fmt: skip
+
+
+def test_https_is_one_word_that_does_no_step_again(full: dict[str, Any]) -> None:
+    made = manifest(demoTls=True)
+    assert made["settings"] == {**full["settings"], "demoTls": True}
+    assert made["steps"] == full["steps"]
 
 
 def test_the_models_shards_have_the_published_sum(full: dict[str, Any]) -> None:
@@ -98,11 +110,32 @@ def test_mirrors_in_china_come_first(full: dict[str, Any]) -> None:
 
 
 def test_weights_have_further_sources_and_small_files_only_the_hub(full: dict[str, Any]) -> None:
-    files = by_id(full)
-    assert [urlsplit(url).hostname for url in files["pytorch_model-00001-of-00008.bin"]["urls"]] == [
-        "hf-mirror.com", "huggingface.co", "cloud.tsinghua.edu.cn", "modelscope.cn",
+    assert hosts(full, "pytorch_model-00001-of-00008.bin") == [
+        "modelscope.cn", "hf-mirror.com", "huggingface.co", "cloud.tsinghua.edu.cn",
     ]  # fmt: skip
-    assert [urlsplit(url).hostname for url in files["config.json"]["urls"]] == ["hf-mirror.com", "huggingface.co"]
+    assert hosts(full, "config.json") == ["hf-mirror.com", "huggingface.co"]
+
+
+@pytest.mark.parametrize("region", ["ap-hongkong", "ap-singapore", "na-siliconvalley", "eu-frankfurt"])
+def test_outside_of_the_mainland_the_hub_comes_first(region: str) -> None:
+    assert hosts(manifest(region), "pytorch_model-00001-of-00008.bin")[:2] == ["hf-mirror.com", "huggingface.co"]
+
+
+def test_sources_of_ones_own_come_before_any_other() -> None:
+    made = manifest(modelSources=["https://mine.test/{file}"])
+    assert hosts(made, "pytorch_model-00001-of-00008.bin")[0] == "mine.test"
+
+
+def test_the_smallest_weights_come_first_to_tell_whether_a_source_has_the_right_ones(full: dict[str, Any]) -> None:
+    model = [file for file in full["files"] if file["step"] == "model"]
+    weights = [file["bytes"] for file in model if file["id"].endswith((".bin", ".model"))]
+    assert weights == sorted(weights)
+    assert [file["bytes"] for file in model][-len(weights) :] == weights
+
+
+def test_the_order_of_files_does_not_change_a_key(full: dict[str, Any]) -> None:
+    keys = {step["name"]: step["key"] for step in full["steps"]}
+    assert {step["name"]: step["key"] for step in manifest("eu-frankfurt")["steps"]} == keys
 
 
 def test_the_wheel_keeps_its_plus_on_the_disk(full: dict[str, Any]) -> None:
@@ -147,7 +180,11 @@ def test_mirrors_do_not_change_any_key(full: dict[str, Any]) -> None:
 
 
 def test_windows_firewall_gets_addresses_that_it_understands(full: dict[str, Any]) -> None:
-    assert full["settings"]["operatorCidrs"] == ["203.0.113.7/32", "Any"]
+    # Any stands alone, or Windows refuses it.
+    assert full["settings"]["operatorCidrs"] == ["Any"]
+    for cidrs, told in (((), ["Any"]), (("0.0.0.0/0", "203.0.113.7/32"), ["Any"]), (("203.0.113.7/32",), None)):
+        given = BootstrapInputs(Settings(), "demo-passw0rd", cidrs, "o/p/s")
+        assert render(given).manifest["settings"]["operatorCidrs"] == (told or list(cidrs))
 
 
 def test_the_passwords_hash_is_in_it_and_not_the_password(full: dict[str, Any]) -> None:
@@ -157,3 +194,29 @@ def test_the_passwords_hash_is_in_it_and_not_the_password(full: dict[str, Any]) 
 
 def test_all_settings_are_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_ready_int4_weights_come_by_the_hubs_word_and_code_by_its_known_hash() -> None:
+    made = manifest(model="THUDM/chatglm-6b-int4", precision="int4")
+    files = {name: file for name, file in by_id(made).items() if file["step"] == "model"}
+    named = {name for name, file in files.items() if file["check"] == "hub"}
+    assert named == {"config.json", "pytorch_model.bin"}
+    assert all(files[name]["sha256"] is None and files[name]["bytes"] is None for name in named)
+    assert files["pytorch_model.bin"]["urls"][0] == (
+        "https://hf-mirror.com/THUDM/chatglm-6b-int4/resolve/main/pytorch_model.bin"
+    )
+    # Nothing that is run is taken on the word of who serves it.
+    others = {name: file for name, file in files.items() if name not in named}
+    assert {name for name in others if name.endswith(".py")} == {name for name in MODEL_FILES if name.endswith(".py")}
+    assert all((file["bytes"], file["sha256"]) == MODEL_FILES[name] for name, file in others.items())
+    assert all("chatglm-6b-int4" not in url for file in others.values() for url in file["urls"])
+    assert not any(name.startswith("pytorch_model-") or name.endswith("index.json") for name in files)
+
+
+def test_ready_int4_weights_make_a_cold_start_shorter_and_the_download_half() -> None:
+    ready = manifest(model="THUDM/chatglm-6b-int4", precision="int4")
+
+    def size(made: dict[str, Any]) -> int:
+        return sum(file["bytes"] or file["estimate"] for file in made["files"] if file["step"] == "model")
+
+    assert size(ready) < 0.3 * size(manifest())

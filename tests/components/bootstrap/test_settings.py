@@ -30,6 +30,8 @@ def test_the_defaults_hold() -> None:
         ({"sourceUrls": ["https://a.test/x.zip"]}, "belong together"),
         ({"sourceSha256": "a" * 64}, "belong together"),
         ({"condaMirrors": [f"https://a.test/{'x' * 100}{n}" for n in range(4)]}, "560 fit into user data"),
+        ({"model": "THUDM/chatglm-6b-int4"}, "Set chatglm:precision to int4, or chatglm:model to THUDM/chatglm-6b."),
+        ({"model": "THUDM/chatglm-6b-int8"}, "chatglm:precision to int8"),
         ({"pageFileGb": 64}, "less than or equal to 9"),
         ({"torchVersion": "2.1"}, "not permitted"),
     ],

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from guest.errors import GuestError
-from guest.serving.launch import adapt, impose
+from guest.machine import Machine
+from guest.serving.launch import adapt, impose, several_at_once
 from guest.serving.login import Login
 from guest.serving.settings import read_settings
-from guest.training.machine import Machine
 
 UPSTREAM = """tokenizer = AutoTokenizer.from_pretrained("THUDM/chatglm-6b", trust_remote_code=True)
 model = AutoModel.from_pretrained("THUDM/chatglm-6b", trust_remote_code=True).half().cuda()
@@ -61,7 +61,7 @@ def test_whatever_the_program_asks_for_the_page_has_this_address_and_login(insta
     settings = read_settings(installed.root)
     login = Login(settings, "token")
     seen: dict[str, Any] = {}
-    launch = impose(lambda _self, **kwargs: seen.update(kwargs), settings, login)
+    launch = impose(lambda _self, **kwargs: seen.update(kwargs), settings, login, installed.root)
     launch(object(), share=True, inbrowser=True, server_port=11001)
     assert seen == {
         "share": False,
@@ -70,3 +70,9 @@ def test_whatever_the_program_asks_for_the_page_has_this_address_and_login(insta
         "server_port": settings.port,
         "auth": login,
     }
+
+
+def test_the_engine_gets_several_requests_of_the_page_at_a_time() -> None:
+    seen: dict[str, Any] = {}
+    several_at_once(lambda _self, **kwargs: seen.update(kwargs), 16)(object(), max_size=3)
+    assert seen == {"max_size": 3, "concurrency_count": 16}

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
+from guest.machine import Machine
 from guest.serving.login import Login, matches, probe_token, renew_probe_token
 from guest.serving.settings import read_settings
-from guest.training.machine import Machine
 
 PASSWORD = "demo-passw0rd"
 

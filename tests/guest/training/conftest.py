@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from guest.training import gpu_task, process, start, verbs
-from guest.training.machine import Machine, this_machine
+from guest import process
+from guest.machine import Machine, this_machine
+from guest.training import gpu_task, start, verbs
 from guest.training.runs import Run
+from tests.waiting import wait_until
 
 REHEARSAL = Path(__file__).parents[3] / "guest" / "rehearsal"
 # Steps of a training in tests: enough for several saves.
@@ -58,23 +60,33 @@ def settled(machine: Machine) -> Callable[[str], dict[str, Any]]:
     """Waits until nothing runs, and returns the run's summary."""
 
     def wait(name: str) -> dict[str, Any]:
-        until(lambda: gpu_task.current(machine) is None)
+        wait_until(lambda: gpu_task.current(machine) is None)
         return verbs.progress({"run": name})
 
     return wait
 
 
-def until(is_true: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Wait for something that other processes bring about; fails the test when it does not come."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = is_true()
-        if value:
-            return value
-        time.sleep(0.005)
-    raise AssertionError("it did not happen in time")
+def progress_of(run: Run) -> dict[str, Any]:
+    document: dict[str, Any] = {"phase": "none", "step": 0}
+    if run.progress_file.exists():
+        document = json.loads(run.progress_file.read_text(encoding="utf-8"))
+    return document
 
 
 def step_of(run: Run) -> int:
-    document = json.loads(run.progress_file.read_text(encoding="utf-8")) if run.progress_file.exists() else {}
-    return int(document.get("step", 0))
+    return int(progress_of(run)["step"])
+
+
+@pytest.fixture
+def fake_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Puts an nvidia-smi on the PATH that tells of a card of 15 GiB with so many MiB free."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def tell(free: int) -> None:
+        program = folder / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '{15_360 - free}, 15360, 0'\n")
+        program.chmod(0o755)
+
+    return tell

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from guest.errors import GuestError
-from guest.training import runs
+from guest.training import bundle, runs
 from guest.training.bundle import pack, unpack
 from guest.training.checkpoints import REQUIRED
 from guest.training.options import read_options
@@ -135,8 +138,156 @@ def test_a_spoilt_bundle_is_refused_and_changes_nothing(tmp_path: Path, spoil: C
     assert not (tmp_path / "there").exists() or list((tmp_path / "there").iterdir()) == []
 
 
+def test_any_single_changed_byte_is_noticed_and_changes_nothing(tmp_path: Path) -> None:
+    packed = pack(make_run(tmp_path / "here"), tmp_path / "first.zip")
+    good = packed.path.read_bytes()
+    chance = random.Random(4)
+    for _ in range(120):
+        content = bytearray(good)
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        packed.path.write_bytes(content)
+        shutil.rmtree(tmp_path / "there", ignore_errors=True)
+        try:
+            run, _ = unpack(packed.path, tmp_path / "there")
+        except GuestError:
+            assert not (tmp_path / "there").exists() or list((tmp_path / "there").iterdir()) == []
+        else:  # a time stamp, or another byte that carries no content
+            assert files_of(run.folder) == files_of(tmp_path / "here" / "first")
+
+
+def rewrite(bundle: Path, change: Callable[[dict[str, Any], dict[str, bytes]], None]) -> None:
+    """Change manifest and members of a bundle; the archive itself stays sound."""
+    with zipfile.ZipFile(bundle) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members.pop("bundle.json"))
+    change(manifest, members)
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("bundle.json", json.dumps(manifest))
+
+
+def test_the_manifest_tells_size_and_hash_of_every_file_as_it_was(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "here")
+    with zipfile.ZipFile(pack(run, tmp_path / "first.zip").path) as archive:
+        entries = json.loads(archive.read("bundle.json"))["files"]
+    told = {entry["path"].removeprefix("first/"): (entry["bytes"], entry["sha256"]) for entry in entries}
+    assert told == {
+        name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in files_of(run.folder).items()
+    }
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_each_files_hash_is_compared(tmp_path: Path, number: int) -> None:
+    packed = pack(make_run(tmp_path / "here"), tmp_path / "first.zip")
+
+    def exchange(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
+        name = manifest["files"][number]["path"]
+        members[name] = bytes(byte ^ 1 for byte in members[name])
+
+    rewrite(packed.path, exchange)
+    with pytest.raises(GuestError, match="is damaged"):
+        unpack(packed.path, tmp_path / "there")
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+MANGLED: dict[str, tuple[Callable[[dict[str, Any], dict[str, bytes]], object], str]] = {
+    "no run": (lambda manifest, _: manifest.pop("run"), "lacks 'run'"),
+    "a run of another kind": (lambda manifest, _: manifest.update(run=3), "cannot be the name of a run"),
+    "files of another kind": (lambda manifest, _: manifest.update(files=3), "not a whole bundle"),
+    "a file without path": (lambda manifest, _: manifest["files"][0].pop("path"), "not a whole bundle"),
+    "a path of another kind": (lambda manifest, _: manifest["files"][0].update(path=3), "not a whole bundle"),
+    "a size of another kind": (lambda manifest, _: manifest["files"][0].update(bytes="9"), "has no size"),
+    "a size below zero": (lambda manifest, _: manifest["files"][0].update(bytes=-9), "has no size"),
+    "another size": (lambda manifest, _: manifest["files"][0].update(bytes=9), "another size than its entry"),
+    "a file that is not there": (lambda _, members: members.popitem(), "not a whole bundle"),
+    "a file twice": (lambda manifest, _: manifest["files"].append(manifest["files"][0]), "not a whole bundle"),
+    "a checkpoint without number": (lambda manifest, _: manifest.update(checkpoint="x"), "not a whole bundle"),
+    "an older form": (lambda manifest, _: manifest.update(schema=0), "another version of this project"),
+    "a newer form": (lambda manifest, _: manifest.update(schema=2), "another version of this project"),
+    "a form of another kind": (lambda manifest, _: manifest.update(schema="x"), "another version of this project"),
+}
+
+
+@pytest.mark.parametrize("mangled", MANGLED)
+def test_a_mangled_manifest_is_told_in_plain_words(tmp_path: Path, mangled: str) -> None:
+    packed = pack(make_run(tmp_path / "here"), tmp_path / "first.zip")
+    change, words = MANGLED[mangled]
+    rewrite(packed.path, lambda manifest, members: change(manifest, members) and None)
+    with pytest.raises(GuestError, match=words):
+        unpack(packed.path, tmp_path / "there")
+    assert not (tmp_path / "there" / "first").exists()
+
+
 @pytest.mark.parametrize(
-    "name", ["first/../../evil", "/etc/evil", "first/C:evil", "first/..\\evil", "other/evil", "first"]
+    "text", [b"[]", b"3", b"{", b"\xff", b"[" * 100_000], ids=["list", "number", "cut", "bytes", "deep"]
+)
+def test_a_manifest_that_is_none_is_told(tmp_path: Path, text: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.writestr("bundle.json", text)
+    with pytest.raises(GuestError, match="not a whole bundle"):
+        unpack(tmp_path / "odd.zip", tmp_path / "there")
+
+
+def swollen(tmp_path: Path, told: int, real: int) -> Path:
+    content = bytes(real)
+    entry = {"path": "first/train.log", "bytes": told, "sha256": hashlib.sha256(content).hexdigest()}
+    manifest = {"schema": 1, "run": "first", "checkpoint": None, "files": [entry]}
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bundle.json", json.dumps(manifest))
+        archive.writestr("first/train.log", content)
+    return tmp_path / "bomb.zip"
+
+
+def test_a_small_bundle_does_not_fill_the_disk(tmp_path: Path) -> None:
+    bomb = swollen(tmp_path, 100_000_000, 100_000_000)
+    assert bomb.stat().st_size < 200_000
+    with pytest.raises(GuestError, match="would unpack to 100,000,000 bytes"):
+        unpack(bomb, tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_bundle_that_tells_less_than_it_holds_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(GuestError, match="another size than its entry says"):
+        unpack(swollen(tmp_path, 10, 100_000_000), tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_bundle_is_not_unpacked_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = pack(make_run(tmp_path / "here"), tmp_path / "first.zip")
+    usage = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr(bundle.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(GuestError, match="are free"):
+        unpack(packed.path, tmp_path / "there")
+
+
+def test_a_bundle_without_its_record_is_told(tmp_path: Path) -> None:
+    packed = pack(make_run(tmp_path / "here"), tmp_path / "first.zip")
+
+    def drop(manifest: dict[str, Any], _: dict[str, bytes]) -> None:
+        manifest["files"] = [entry for entry in manifest["files"] if not entry["path"].endswith("/run.json")]
+
+    rewrite(packed.path, drop)
+    with pytest.raises(GuestError, match="not a whole bundle"):
+        unpack(packed.path, tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "first/../../evil",
+        "/etc/evil",
+        "first/C:evil",
+        "first/..\\evil",
+        "other/evil",
+        "first",
+        "first/nul",
+        "first/CON.txt",
+        "first/data./x",
+        "first/data /x",
+        "first/a\x00b",
+        "first/a|b",
+    ],
 )
 def test_a_bundle_cannot_write_outside_of_its_run(tmp_path: Path, name: str) -> None:
     manifest: dict[str, Any] = {

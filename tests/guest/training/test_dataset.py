@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import string
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guest.errors import GuestError
-from guest.training.dataset import Columns, check, file_sha256, full_prompt, is_advertisegen, write_clean
+from guest.files import file_sha256
+from guest.training import dataset, reading
+from guest.training.columns import Columns
+from guest.training.dataset import check, is_advertisegen, write_clean
 
 GOOD = {"content": "类型#裤*版型#宽松", "summary": "宽松的阔腿裤"}
 CHAT = Columns("prompt", "response", "history")
@@ -108,7 +114,7 @@ def test_empty_rows_are_counted_and_left_out(path: Path) -> None:
     path.write_bytes(lines(GOOD, {"content": " ", "summary": "b"}, {"content": "a", "summary": None}))
     report = check(path)
     assert (report.rows, report.empty_rows, report.mistakes) == (1, 2, [])
-    assert [str(one) for one in report.warnings] == ["lines 2, 3: empty prompt or answer; such rows are left out"]
+    assert str(report.warnings[0]) == "lines 2, 3: empty prompt or answer; such rows are left out"
     assert write_clean(path, Columns(), path.with_name("clean.json")) == 1
 
 
@@ -153,7 +159,7 @@ def test_lengths_are_exact_where_the_tokenizer_is_there(path: Path) -> None:
     path.write_bytes(lines(GOOD))
     report = check(path, count_tokens=lambda _: 500)
     assert (report.longest_prompt, report.as_dict()["lengths"]) == (500, "exact")
-    assert str(report.warnings[0]).startswith("1 of 1 prompts")
+    assert any(str(one).startswith("1 of 1 prompts") for one in report.warnings)
 
 
 def test_histories_must_be_pairs_and_count_as_part_of_the_prompt(path: Path) -> None:
@@ -162,7 +168,15 @@ def test_histories_must_be_pairs_and_count_as_part_of_the_prompt(path: Path) -> 
     assert mistakes_of(path, lines(turn | {"history": [["a"]]}, turn | {"history": "x"}), columns=CHAT) == [
         "lines 1, 2: column 'history' must be a list of [question, answer] pairs (an empty list for a first turn)"
     ]
-    assert full_prompt("又如何", [["问", "答"]]) == "[Round 0]\n问：问\n答：答\n[Round 1]\n问：又如何\n答："
+
+
+def test_the_clean_copy_holds_finished_prompts(path: Path) -> None:
+    turn = {"prompt": "又如何", "response": "好", "history": [["问", "答"]]}
+    path.write_bytes(lines(turn, turn | {"history": []}))
+    clean = path.with_name("clean.json")
+    assert write_clean(path, CHAT, clean) == 2
+    prompts = [json.loads(line)["prompt"] for line in clean.read_text(encoding="ascii").splitlines()]
+    assert prompts == ["[Round 0]\n问：问\n答：答\n[Round 1]\n问：又如何\n答：", "又如何"]
 
 
 def test_columns_nobody_uses_are_left_out_of_the_clean_copy(path: Path) -> None:
@@ -192,10 +206,20 @@ row = st.fixed_dictionaries({"content": text, "summary": text})
 fast = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
+beginnings = st.sampled_from([b"", b"[", b"{", b"content,summary\n", b'[{"content": "a", "summary": "b"}'])
+
+
 @fast
-@given(content=st.binary(max_size=300) | st.text(string.printable, max_size=300).map(str.encode))
-def test_whatever_the_bytes_the_check_reports_and_never_fails(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+@given(
+    start=beginnings,
+    content=st.binary(max_size=300) | st.text(string.printable, max_size=300).map(str.encode),
+    suffix=st.sampled_from([".json", ".csv"]),
+)
+def test_whatever_the_bytes_the_check_reports_and_never_fails(
+    path: Path, start: bytes, content: bytes, suffix: str
+) -> None:
+    path = path.with_suffix(suffix)
+    path.write_bytes(start + content)
     report = check(path)
     assert report.mistakes or report.rows
     json.dumps(report.as_dict())
@@ -214,3 +238,63 @@ def test_every_good_file_comes_through_unchanged(
     clean = path.with_name("clean.json")
     assert write_clean(path, Columns(), clean) == len(kept)
     assert [json.loads(line) for line in clean.read_text(encoding="ascii").splitlines()] == kept
+
+
+any_value = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+names = st.sampled_from(
+    ["content", "summary", "instruction", "input", "output", "conversations", "messages", "history"]
+)
+
+
+@fast
+@given(rows=st.lists(st.dictionaries(names, any_value, max_size=6) | any_value, min_size=1, max_size=4))
+def test_whatever_the_values_the_check_reports_and_the_clean_copy_has_what_it_counted(
+    path: Path, rows: list[Any]
+) -> None:
+    path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    report = check(path)
+    clean = path.with_name("clean.json")
+    assert report.mistakes or report.rows
+    if not report.mistakes:
+        assert write_clean(path, Columns(), clean) == report.rows
+
+
+def test_a_line_without_an_end_is_not_read_into_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_LINE_BYTES", 1000)
+    assert mistakes_of(path, lines(GOOD) + b'{"content": "' + b"a" * 5000) == [
+        "line 2: a line has more than 1,000 bytes"
+    ]
+
+
+def test_an_array_that_does_not_fit_into_memory_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_ARRAY_BYTES", 10)
+    assert mistakes_of(path, json.dumps([GOOD]).encode()) == [
+        "a JSON array of more than 10 bytes is read into memory as a whole"
+    ]
+
+
+def test_more_rows_than_needed_are_not_counted_in_tokens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "COUNTED_ROWS", 2)
+    counted = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return 500
+
+    path.write_bytes(lines(*[{"content": f"a{number}", "summary": "b"} for number in range(9)]))
+    report = check(path, count_tokens=count)
+    assert (len(counted), report.counted_rows) == (4, 2)
+    assert any(str(one).startswith("2 of the first 2 prompts (100.0 %)") for one in report.warnings)
+
+
+def test_the_verbs_are_there_before_the_packages_are(tmp_path: Path) -> None:
+    """The status is asked for while the packages are still being installed."""
+    for package in ("pydantic", "charset_normalizer"):
+        (tmp_path / f"{package}.py").write_text("raise ImportError('not installed yet')\n", encoding="utf-8")
+    code = "import guest.__main__ as main; assert main.verbs()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

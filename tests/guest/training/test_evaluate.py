@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from guest.files import write_json
 from guest.training import runs
 from guest.training.evaluate import PUBLISHED, Evaluation, list_evaluations
-from guest.training.files import write_json
 from guest.training.options import read_options
 from guest.training.runs import DataFile, Record, create_run
 

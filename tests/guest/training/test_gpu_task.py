@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from guest.errors import GuestError
-from guest.training.files import write_json
+from guest.files import write_json
+from guest.machine import Machine
+from guest.process import Identity
 from guest.training.gpu_task import GpuTask, claim, claimed, current, lock_file, release, take_over
-from guest.training.machine import Machine
-from guest.training.process import Identity
 
 DEAD = Identity(2**22 + 1, "never")
 

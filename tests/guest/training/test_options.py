@@ -104,7 +104,7 @@ def test_every_mistake_is_named_at_once_with_its_rule() -> None:
     ("given_options", "message"),
     [
         ({"max_source_length": 2000, "max_target_length": 100}, "more than the model's 2048 tokens"),
-        ({"max_steps": 20}, "save_steps: 50 is more than max_steps 20; nothing would be saved"),
+        ({"patience": 3}, "patience: nothing is measured to be patient about; give hold_out too"),
     ],
 )
 def test_options_are_also_held_against_one_another(given_options: dict[str, Any], message: str) -> None:

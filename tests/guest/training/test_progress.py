@@ -1,89 +1,132 @@
-"""Progress from lines as the trainer and tqdm print them."""
+"""Progress from the events of the trainer's callback, and from the log what no event tells."""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from guest.training.progress import LogReader, gpu_memory
+from guest.gpu import gpu_memory
+from guest.training.progress import EventReader, LogReader
 
-LOADING = "\rLoading checkpoint shards:  38%|███▊      | 3/8 [00:05<00:09,  1.87s/it]"
-TOKENIZING = "\rRunning tokenizer on train dataset:  35%|███▍      | 40000/114599 [00:20<00:37, 1970.33 examples/s]"
-STEP = "\r  3%|▎         | 100/3000 [14:01<6:46:00,  8.40s/it]"
-LOSS = "{'loss': 3.9031, 'learning_rate': 0.019333333333333334, 'epoch': 0.01}"
+LOADING = "\rLoading checkpoint shards:  38%|███▊      | 3/8 [00:05<00:09,  1.87s/it]\n"
+TOKENIZING = "\rRunning tokenizer on train dataset:  35%|███▍      | 40000/114599 [00:20<00:37, 1970.33 examples/s]\n"
+# `datasets` draws one before the training's bar and before evaluation's.
+UNTITLED = "\r100%|██████████| 1/1 [00:00<00:00, 1122.07it/s]\n"
+STEP = "\r  3%|▎         | 100/3000 [14:01<6:46:00,  8.40s/it]\n"
 
 
-def read(*texts: str, total: int | None = 3000) -> LogReader:
-    reader = LogReader(total)
+def event(name: str, **facts: Any) -> str:
+    return json.dumps({"event": name, **facts}) + "\n"
+
+
+def steps(first: int, last: int, seconds: float, since: float = 1000.0) -> str:
+    return "".join(event("step", step=n, at=since + (n - first) * seconds) for n in range(first, last + 1))
+
+
+def read(*texts: str, total: int | None = 3000, step: int = 0) -> EventReader:
+    reader = EventReader(total, step)
     for text in texts:
         reader.feed(text)
     return reader
 
 
-def test_steps_rate_and_time_left_come_from_the_bar() -> None:
-    progress = read("***** Running training *****\n", STEP).progress
+def test_steps_rate_and_time_left_come_from_the_callback() -> None:
+    progress = read(event("begin", step=0, total=3000), steps(1, 100, 8.4)).progress
     assert (progress.phase, progress.step, progress.total) == ("training", 100, 3000)
     assert (progress.seconds_per_step, progress.seconds_left) == (8.4, 24360.0)
     assert progress.as_dict()["percent"] == 3.3
 
 
-def test_a_bar_is_seen_before_the_line_ends() -> None:
-    assert read(STEP).progress.step == 100
+def test_a_resumed_run_counts_the_steps_of_this_attempt_only() -> None:
+    # tqdm says 4 s here: it takes the 2,000 steps of before for work done in the first 8.4 s.
+    progress = read(event("begin", step=2000, total=3000), steps(2001, 2010, 8.4), step=2000).progress
+    assert progress.seconds_per_step == 8.4
+    assert progress.seconds_left == pytest.approx(990 * 8.4, rel=0.01)
 
 
-def test_the_steps_on_the_way_do_not_count_as_training() -> None:
-    assert (read(LOADING).progress.phase, read(LOADING).progress.step) == ("loading the model", 0)
-    progress = read(TOKENIZING).progress
-    assert (progress.phase, progress.step) == ("preparing: Running tokenizer on train dataset", 0)
+def test_before_the_second_step_nobody_knows_how_long_it_takes() -> None:
+    progress = read(event("begin", step=2000, total=3000), steps(2001, 2001, 8.4)).progress
+    assert (progress.step, progress.seconds_left) == (2001, None)
+
+
+def test_the_time_of_saving_is_in_the_rate() -> None:
+    slow = event("step", step=51, at=1000.0 + 49 * 8.0 + 38.0)
+    progress = read(event("begin", step=0, total=3000), steps(1, 50, 8.0), slow).progress
+    assert progress.seconds_per_step == pytest.approx((50 * 8.0 + 30) / 50, abs=0.001)
 
 
 def test_losses_are_kept_with_the_step_they_belong_to() -> None:
-    reader = LogReader(3000)
-    new = reader.feed(STEP + "                      \r" + LOSS + "\n" + STEP.replace("100", "101"))
-    assert new == [(100, 3.9031)]
+    reader = EventReader(3000)
+    told = event("loss", step=100, loss=3.9031, learning_rate=0.0193, epoch=0.01)
+    assert reader.feed(steps(99, 100, 8.4) + told) == [(100, 3.9031)]
     progress = reader.progress
-    assert (progress.loss, progress.learning_rate, progress.epoch) == (3.9031, 0.019333333333333334, 0.01)
-    assert progress.step == 101
+    assert (progress.loss, progress.learning_rate, progress.epoch) == (3.9031, 0.0193, 0.01)
 
 
-def test_a_line_that_comes_in_pieces_is_read_once() -> None:
-    reader = LogReader()
-    pieces = [STEP, "\n{'loss': 3.", "9, 'learning_ra", "te': 1e-05, 'epoch': 0.0}", "\n", "\n"]
-    assert [loss for piece in pieces for loss in reader.feed(piece)] == [(100, 3.9)]
-    assert reader.progress.learning_rate == 1e-05
+def test_an_event_that_comes_in_pieces_is_read_once() -> None:
+    reader = EventReader()
+    text = event("loss", step=100, loss=3.9)
+    assert reader.feed(text[:9]) + reader.feed(text[9:]) + reader.feed("") == [(100, 3.9)]
 
 
-@pytest.mark.parametrize(("text", "expected"), [("nan", math.isnan), ("inf", math.isinf)])
-def test_nan_and_infinity_are_losses_but_not_json(text: str, expected: object) -> None:
-    reader = LogReader()
-    ((_, loss),) = reader.feed(f"{{'loss': {text}, 'learning_rate': 0.02, 'epoch': 0.0}}\n")
-    assert callable(expected)
-    assert expected(loss)
+@pytest.mark.parametrize(("loss", "holds"), [(math.nan, math.isnan), (math.inf, math.isinf)])
+def test_nan_and_infinity_are_losses_but_not_json(loss: float, holds: Any) -> None:
+    reader = EventReader()
+    ((_, told),) = reader.feed(event("loss", step=1, loss=loss))
+    assert holds(told)
     assert json.loads(json.dumps(reader.progress.as_dict(), allow_nan=False))["loss"] is None
 
 
-def test_the_summary_at_the_end_is_no_loss() -> None:
-    text = "{'train_runtime': 25200.1, 'train_samples_per_second': 1.9, 'train_loss': 3.74, 'epoch': 0.42}\n"
-    assert read(LOSS + "\n", text).progress.losses == [(0, 3.9031)]
+def test_predicting_counts_batches() -> None:
+    text = "".join(event("predict", step=n, total=134, at=7.0 * n) for n in range(1, 14))
+    progress = read(text, total=None).progress
+    assert (progress.phase, progress.step, progress.total, progress.seconds_left) == ("predicting", 13, 134, 847.0)
 
 
-def test_predicting_has_a_phase_and_a_bar_of_its_own() -> None:
-    progress = read("*** Predict ***\n", "\r 10%|█         | 107/1070 [12:40<1:54:00,  7.10s/it]", total=None).progress
-    assert (progress.phase, progress.step, progress.total) == ("predicting", 107, 1070)
+def test_the_losses_on_held_out_rows_stand_beside() -> None:
+    text = event("hold_out", step=50, loss=3.2, best=50, stop=False)
+    text += event("hold_out", step=100, loss=3.4, best=50, stop=True)
+    told = read(text).progress.as_dict()
+    assert told["holdOutLosses"] == [[50, 3.2], [100, 3.4]]
+    assert (told["bestStep"], told["stoppedEarly"]) == (50, True)
 
 
-def test_bars_faster_than_a_step_a_second_and_without_a_rate_yet() -> None:
-    assert read("\r 50%|█████     | 15/30 [00:00<00:00, 20.00it/s]").progress.seconds_per_step == 0.05
-    assert read("\r  0%|          | 0/30 [00:00<?, ?it/s]").progress.seconds_left is None
+def test_events_that_a_later_version_adds_are_passed_over() -> None:
+    assert read(event("weather", sun=True), event("save", step=1)).progress.step == 0
 
 
-def test_the_end_of_the_log_is_kept_without_bars() -> None:
-    reader = read(*[f"{STEP}\nline {number}\n" for number in range(100)])
-    assert reader.lines[-1] == "line 99"
-    assert len(reader.lines) == 40
+def test_the_exception_of_upstream_is_told_with_the_end_of_its_traceback() -> None:
+    reader = read(event("failure", kind="RuntimeError", lines=["Traceback", "RuntimeError: x"]))
+    assert reader.failure is not None
+    assert (reader.failure.kind, reader.failure.lines[-1]) == ("RuntimeError", "RuntimeError: x")
+
+
+def test_the_log_says_what_goes_on_before_the_first_step() -> None:
+    log = LogReader()
+    log.feed(LOADING)
+    assert log.phase == "loading the model"
+    log.feed(TOKENIZING)
+    assert log.phase == "preparing: Running tokenizer on train dataset"
+
+
+def test_bars_without_a_title_say_nothing() -> None:
+    log = LogReader()
+    log.feed(UNTITLED + STEP)
+    assert (log.phase, log.lines) == (None, [])
+
+
+def test_the_end_of_the_log_is_kept_without_bars_and_with_what_has_no_line_end() -> None:
+    log = LogReader()
+    for number in range(100):
+        log.feed(f"{STEP}line {number}\n")
+    log.feed("killed")
+    log.end()
+    assert log.lines[-2:] == ["line 99", "killed"]
+    assert len(log.lines) == 40
 
 
 def test_the_gpu_s_memory_is_asked_of_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

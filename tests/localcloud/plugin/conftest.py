@@ -13,6 +13,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from localcloud.plugin.api import Patience
 from localcloud.plugin.server import Provider, serve
+from tests.waiting import HANG_SECONDS
 
 REQUESTS: dict[str, Any] = {
     "CheckConfig": provider_pb2.CheckRequest,
@@ -58,7 +59,7 @@ class Plugin:
 
     def call(self, verb: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         message = json_format.ParseDict(request or {}, REQUESTS[verb]())
-        answer: dict[str, Any] = json_format.MessageToDict(getattr(self._stub, verb)(message, timeout=30))
+        answer: dict[str, Any] = json_format.MessageToDict(getattr(self._stub, verb)(message, timeout=HANG_SECONDS))
         return answer
 
     def failure(self, verb: str, request: dict[str, Any] | None = None) -> grpc.RpcError:

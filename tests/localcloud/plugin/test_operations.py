@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from localcloud.plugin.api import _as_in_go
 from tests.localcloud.plugin.conftest import CONFIGURATION, FakeClock, Plugin
 from tests.localcloud.plugin.machines import ID, INPUTS, READING, URN, described, found
 from tests.localcloud.plugin.small_cloud import ScriptedCloud, refusal
@@ -272,3 +273,20 @@ def test_the_schema_and_the_version_are_the_official_ones(connect: Connect) -> N
     plugin, _ = connect()
     assert plugin.call("GetPluginInfo") == {"version": "0.2.3"}
     assert '"tencentcloud:Instance/instance:Instance"' in plugin.call("GetSchema")["schema"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("", "ClientError.ParseJsonError"),
+        ("b'Internal Server Error'", "ClientError.ParseJsonError"),
+        ("[]", "ClientError.ParseJsonError"),
+        ('{"Response": {"Error": {"Code": "LimitExceeded", "Message": "m"}}}', "LimitExceeded"),
+        ('{"Response": {"RequestId": "r"}}', "ClientError.HttpStatusCodeError"),
+    ],
+)
+def test_a_broken_answer_has_the_code_that_gos_sdk_gives_it(body: str, code: str) -> None:
+    """Only the last is tried again; a body without JSON is not, whatever its status."""
+    assert _as_in_go("ServerNetworkError", body)[0] == code
+    assert _as_in_go("ClientNetworkError", body)[0] == "ClientError.NetworkError"
+    assert _as_in_go("InvalidParameter", body) == ("InvalidParameter", body)

@@ -17,6 +17,7 @@ from localcloud.plugin.schema import package
 from tests.localcloud.plugin.conftest import CONFIGURATION, Plugin
 from tests.localcloud.plugin.machines import ID, INPUTS, READING, URN, described, found
 from tests.localcloud.plugin.small_cloud import ScriptedCloud
+from tests.waiting import HANG_SECONDS
 
 LAUNCHER = Path(resources.__file__).parents[1] / "pulumi-resource-tencentcloud"
 PEAK_MIB = 150
@@ -56,7 +57,7 @@ def test_it_prints_its_port_serves_and_ends_with_sigterm(
     assert plugin.call("GetPluginInfo") == {"version": "0.2.3"}
     plugin.close()
     child.send_signal(signal.SIGTERM)
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=HANG_SECONDS) == 0
 
 
 def test_its_memory_stays_small(process: tuple[subprocess.Popen[bytes], ScriptedCloud]) -> None:

@@ -1,11 +1,29 @@
-# The web demo as a start-up task. A changed setting decides anew what is served; else what was deployed last stays.
+# The web demo as a start-up task. Another servedModel decides anew what is served; else what was deployed last stays.
 $Serve = {
-    param([string]$Json)
-    Register-StartTask 'ChatGLM demo' "$Root\tasks\demo.ps1"
+    param([hashtable]$Ask)
+    Register-StartTask 'ChatGLM demo' "-File $Root\tasks\demo.ps1"
     Start-ScheduledTask -TaskName 'ChatGLM demo'
-    $encoded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($Json))
-    (Invoke-Native $Python "-m guest serve base64:$encoded" 'demo' 30) -eq 0
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Ask)))
+    (Invoke-Native $Python "-m guest serve base64:$encoded" 'serve' 30) -eq 0
 }
-$Done = { & $Serve '{}' }
-$Do = { if (-not (& $Serve (ConvertTo-Json @{ model = $Settings.servedModel }))) { throw 'the demo does not start | See the end of the log, and the log named demo.' } }
-$Check = { if ((Get-ScheduledTask -TaskName 'ChatGLM demo').State -ne 'Running') { throw 'the task of the demo does not run | Look at the Task Scheduler.' } }
+$Done = { & $Serve @{} }
+$Do = {
+    # Not only asked to start the page anew: another version of the project may keep it running.
+    Stop-Demo
+    $chosen = "$State\served-model"
+    # A note that the power damaged is none: what was deployed is never given up for it.
+    $before = if (Test-Path $chosen) { Read-Text $chosen } else { 'base' }
+    if ($before -notmatch '^(base|[\w.-]+/checkpoint-\d+)$') { $before = $Settings.servedModel }
+    $ask = if ($Settings.servedModel -ne $before) { @{ model = $Settings.servedModel } } else { @{} }
+    if (-not (& $Serve $ask)) {
+        $said = (Read-Json "$Logs\serve.log").error
+        # The power may have gone before the model was on the disk.
+        if ($try -eq 1) {
+            Stop-Demo
+            Undo-Downloads 'model'
+        }
+        throw (New-Trouble 'demo.silent' 'the demo does not start: {0}' "$($said.hint)" "$($said.message)")
+    }
+    Save-Text $chosen $Settings.servedModel
+}
+$Check = { if ((Get-ScheduledTask -TaskName 'ChatGLM demo').State -ne 'Running') { throw (New-Trouble 'demo.task' 'the task of the demo does not run' 'Look at the Task Scheduler.') } }

@@ -1,4 +1,11 @@
-# The model's files. The downloader fetches them beside all other steps and compares each hash as it arrives.
-$Done = { -not ($Manifest.files | Where-Object { $_.step -eq 'model' -and -not ((Test-Path $_.path) -and (Get-Item $_.path).Length -eq $_.bytes) }) }
+# The model's files. The downloader fetches them beside all other steps and compares each hash as it arrives. Of a file
+# whose size the manifest does not know, the downloader has noted it.
+$Done = {
+    $noted = (Read-Json "$State\downloaded.json").files
+    -not (Find-Downloads 'model' | Where-Object {
+        $size = if ($_.bytes) { $_.bytes } else { $noted."$($_.id)".bytes }
+        -not $size -or (Get-Item $_.path -ErrorAction SilentlyContinue).Length -ne $size
+    })
+}
 $Do = { Wait-Download 'model' }
-$Check = { if (-not (& $Done)) { throw 'files of the model are missing | Run it again: what is there is kept.' } }
+$Check = { if (-not (& $Done)) { throw (New-Trouble 'model.missing' 'files of the model are missing' 'Run pulumi up again: what is there is kept.') } }

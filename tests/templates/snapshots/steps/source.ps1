@@ -1,8 +1,12 @@
 # The ChatGLM-6B source at the pinned commit.
-$Done = { Test-Path "$Root\ChatGLM-6B\web_demo.py" }
+$Done = { [bool](Get-Item "$Root\ChatGLM-6B\web_demo.py" -ErrorAction SilentlyContinue).Length }
 $Do = {
     Wait-Download 'source'
+    Stop-Users
     $code = Invoke-Native $Python '-m guest.source' 'source'
-    if ($code -ne 0) { throw 'the source is not the pinned one, or does not unpack | Set sourceUrls to a copy of your own.' }
+    if ($code -ne 0) {
+        # It has thrown a wrong one away, and the next source is asked.
+        throw (New-Trouble 'source.wrong' '{0}' 'The next source is asked; set sourceUrls to a copy of your own.' (Read-Tail "$Logs\source.err.log" 1))
+    }
 }
-$Check = { if (-not (& $Done)) { throw 'web_demo.py is missing | See the end of the log.' } }
+$Check = { if (-not (& $Done)) { throw (New-Trouble 'source.missing' 'web_demo.py is missing' 'See the end of the log.') } }

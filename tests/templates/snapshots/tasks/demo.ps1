@@ -1,9 +1,12 @@
 # Keeps the demo's supervisor alive; the supervisor keeps the demo alive.
-. "$PSScriptRoot\..\lib.ps1"
-# Standard error must not end the script.
-$ErrorActionPreference = 'Continue'
-Set-Location $Root
 while ($true) {
-    & $Python -m guest.serving.supervisor
+    # Read anew each time: at this start of Windows a power cut may have left it empty, until the installation mends it.
+    . "$PSScriptRoot\..\common.ps1"
+    # Standard error must not end the script.
+    $ErrorActionPreference = 'Continue'
+    if ($Python) {
+        Set-Location $Root
+        & $Python -m guest.serving.supervisor
+    }
     Start-Sleep -Seconds 10
 }

@@ -1,0 +1,1 @@
+"""A page to look at: where the stack stands, on loopback only, and nothing dangerous on it."""

@@ -1,0 +1,103 @@
+"""`python -m tests.mutants`: is a change of the pure and the guarding modules noticed by their own unit tests?
+
+A sample, the same every time: each mutant is one small change, tried on a copy of the tree with the tests of its module
+alone. It goes on where it was cut off; survivors are named, with the reason where it is known (`survivors.json`).
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import subprocess
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.kept import keep
+from rehearsal.engine import ROOT
+from tests.mutants.operators import Mutant, mutants_of
+from tests.mutants.trial import MODULES, noticed
+
+SAMPLE, SEED, PROCESSES = 300, 10, 2
+#: Nothing but numbers that were chosen, any of which would do nearly as well.
+_CHOSEN = "guest/download/limits.py"
+LEDGER = ROOT / ".local" / "mutants.json"
+SURVIVORS = Path(__file__).with_name("survivors.json")
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main(
+    count: Annotated[int, typer.Option(help="How many of the sample.")] = SAMPLE,
+    only: Annotated[str, typer.Option(help="A part of the file's name.")] = "",
+) -> None:
+    """Try the sample, and print the share that was noticed. Ends with 1 when one survived that has no reason."""
+    sample = [mutant for mutant in draw()[:count] if only in mutant.file]
+    ledger = _load()
+    todo = [mutant for mutant in sample if str(mutant) not in ledger]
+    console.print(f"{len(sample)} mutants, {len(todo)} to try")
+    began = time.monotonic()
+    # Each process has a copy of the tree; one that was forked would share this one's threads.
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = {pool.submit(noticed, mutant): mutant for mutant in todo}
+        for done, future in enumerate(as_completed(futures), start=1):
+            ledger[str(futures[future])] = future.result()
+            _save(ledger)
+            if not future.result():
+                console.print(f"SURVIVED: {futures[future]}")
+            if done % 20 == 0:
+                console.print(f"{done} of {len(todo)}, {time.monotonic() - began:.0f} s")
+    survivors = [_told(mutant) for mutant in sample if not ledger[str(mutant)]]
+    reasons = json.loads(SURVIVORS.read_text(encoding="utf-8"))
+    share = 100 * (1 - len(survivors) / len(sample))
+    for name in survivors:
+        console.print(f"survived: {name}: {reasons.get(name, 'no reason is known')}")
+    console.print(f"mutation_score {share:.1f} % of {len(sample)}")
+    if len(sample) == SAMPLE:
+        keep("mutants", {"mutation_score": share}, "make mutants", notes={"survived": survivors})
+    raise typer.Exit(1 if set(survivors) - set(reasons) else 0)
+
+
+def draw() -> list[Mutant]:
+    """The sample, in the order in which it is tried."""
+    found: list[Mutant] = []
+    for module in MODULES:
+        for path in sorted((ROOT / module).glob("*.py")) if (ROOT / module).is_dir() else [ROOT / module]:
+            name = path.relative_to(ROOT).as_posix()
+            found += mutants_of(name, path.read_text(encoding="utf-8")) if name != _CHOSEN else []
+    return random.Random(SEED).sample(found, min(SAMPLE, len(found)))
+
+
+def _told(mutant: Mutant) -> str:
+    return mutant.told((ROOT / mutant.file).read_text(encoding="utf-8"))
+
+
+def _load() -> dict[str, bool]:
+    """What is known of these sources and tests."""
+    try:
+        kept = json.loads(LEDGER.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    tried: dict[str, bool] = kept["tried"]
+    return tried if kept["commit"] == _state() else {}
+
+
+def _save(ledger: dict[str, bool]) -> None:
+    LEDGER.parent.mkdir(exist_ok=True)
+    LEDGER.write_text(json.dumps({"commit": _state(), "tried": ledger}, indent=1), encoding="utf-8")
+
+
+@cache
+def _state() -> str:
+    run = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    typer.run(main)
