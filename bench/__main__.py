@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import sys
+from typing import Annotated
+
+import typer
 
 MODULES = [
     "life",
@@ -11,22 +13,40 @@ MODULES = [
     "cold_overlap",
     "disk_budget",
     "resume_waste",
+    "dataset_cases",
     "upload_overhead",
+    "cli_start",
     "status_seconds",
     "reclaim_loss",
+    "reclaim_back",
+    "idle_cost",
+    "progress_error",
     "fuzz_localcloud",
     "load_localcloud",
+    "import_circles",
+    "doc_blocks",
+    "messages",
+    "windows_ready",
+    "long_runs",
 ]
 
 
-def main(names: list[str]) -> int:
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Which, such as life; none: all of {', '.join(MODULES)}.")
+    ] = None,
+) -> None:
+    """Measure the figures, one `name value` a line. Ends with 1 when a bar is missed. Example: python -m bench life"""
+    strange = [name for name in names or [] if name not in MODULES]
+    if strange:
+        raise typer.BadParameter(f"There is no {', '.join(strange)}; there are {', '.join(MODULES)}.")
     missed = 0
     for name in names or MODULES:
         for figure in importlib.import_module(f"bench.{name}").measure():
-            print(figure, flush=True)
+            typer.echo(str(figure))
             missed += not figure.kept
-    return 1 if missed else 0
+    raise typer.Exit(1 if missed else 0)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    typer.run(main)

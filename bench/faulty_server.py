@@ -6,16 +6,27 @@ same file live on one server.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _BLOCK = 1 << 16
+
+
+def _hub_headers(kind: str, content: bytes) -> dict[str, str]:
+    if not kind:
+        return {}
+    if kind == "git":
+        blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False)
+        return {"X-Repo-Commit": "0" * 40, "ETag": f'W/"{blob.hexdigest()}"'}
+    digest = hashlib.sha256(content if kind == "sha256" else b"another file").hexdigest()
+    return {"X-Repo-Commit": "0" * 40, "X-Linked-ETag": f'"{digest}"', "X-Linked-Size": str(len(content))}
 
 
 @dataclass
@@ -28,6 +39,10 @@ class Source:
     wrong: set[str] = field(default_factory=set)
     missing: bool = False
     told_size: int | None = None
+    #: Names each file's hash as the Hub does: `sha256` or `git`; `another` names one that is not the file's.
+    names_hash: str = ""
+    #: Does anything else in place of an answer; gets the handler and the file's content.
+    instead: Callable[[BaseHTTPRequestHandler, bytes], None] | None = None
 
 
 @dataclass
@@ -79,6 +94,10 @@ class FaultyServer:
             self.requests.append((source_name, name, asked))
         source, content = self.sources[source_name], self.files[name]
         handler.close_connection = True
+        if source.instead is not None:
+            with suppress(OSError):
+                source.instead(handler, content)
+            return
         if source.missing:
             handler.send_error(404)
             return
@@ -95,6 +114,8 @@ class FaultyServer:
             handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{source.told_size or len(content)}")
         else:
             handler.send_response(200)
+        for name_of, value in _hub_headers(source.names_hash, self.files[name]).items():
+            handler.send_header(name_of, value)
         size = (source.told_size or len(content)) - start
         handler.send_header("Content-Length", str(size))
         handler.end_headers()

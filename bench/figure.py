@@ -14,6 +14,7 @@ class Figure:
     unit: str
     bar: float | None = None
     limit: str = "at most"
+    origin: str = ""  # of a kept figure: date, commit and machine
 
     @property
     def kept(self) -> bool:
@@ -23,6 +24,30 @@ class Figure:
 
     def __str__(self) -> str:
         told = f"{self.name:<28} {self.value:>12.3f} {self.unit:<12}"
-        if self.bar is None:
-            return told
-        return f"{told} {self.limit} {self.bar:g}" + ("" if self.kept else "  MISSED")
+        if self.bar is not None:
+            told = f"{told} {self.limit} {self.bar:g}" + ("" if self.kept else "  MISSED")
+        return f"{told}  ({self.origin})" if self.origin else told.rstrip()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What belongs to a figure and is no number, such as the names of the slowest tests."""
+
+    name: str
+    text: str
+    kept: bool = True
+
+    def __str__(self) -> str:
+        return f"  {self.name}: {self.text}"
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """A figure that has no value here, and why."""
+
+    name: str
+    reason: str
+    kept: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name} not measured: {self.reason}"

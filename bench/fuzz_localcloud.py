@@ -2,6 +2,9 @@
 
 Requests are made from the SDK's own models: fields of the right type, of a wrong one, unknown ones, ids that exist and
 ids that do not; beside them broken JSON, broken signatures and bytes that are no HTTP at all.
+
+They are made here and not by hypothesis, which takes 150 times as long for one (9 ms and 0.06 ms of one core), and
+could not go on with the ids that eight connections learn from answers.
 """
 
 from __future__ import annotations

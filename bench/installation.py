@@ -12,7 +12,7 @@ from typing import Any
 from components.bootstrap.manifest import WINDOWS_BYTES
 from components.bootstrap.render import BootstrapInputs, render
 from components.bootstrap.settings import BootstrapSettings
-from guest.download import DISK_RESERVE, Limits
+from guest.download.limits import DISK_RESERVE, Limits
 
 #: From the order to the first line of user data: 30 s until the machine runs, a minute for Windows' first start.
 BOOT_SECONDS = 90.0
@@ -54,9 +54,7 @@ class Outcome:
 
 def manifest(settings: BootstrapSettings | None = None) -> dict[str, Any]:
     """The manifest of default settings, or of others."""
-    inputs = BootstrapInputs(
-        settings or BootstrapSettings(), 7860, "chatglm", "demo-passw0rd", ("MY_PUBLIC_IP",), "bench"
-    )
+    inputs = BootstrapInputs(settings or BootstrapSettings(), "demo-passw0rd", ("MY_PUBLIC_IP",), "bench")
     return render(inputs).manifest
 
 
@@ -126,7 +124,7 @@ class _Play:
     def _has_what_it_needs(self, step: dict[str, Any]) -> bool:
         names = {step["name"], *step.get("needs", ())}
         come = all(d.whole for d in self.downloads if d.step in names)
-        return come and (step["name"] in ("base", "python") or self._has_second_stage())
+        return come and (step["name"] == "base" or self._has_second_stage())
 
     def _has_second_stage(self) -> bool:
         listening = self.outcome.finished.get("base")
@@ -134,7 +132,7 @@ class _Play:
 
     def _choose(self) -> None:
         """Which files are fetched now: curl's one after the other at first, then the downloader's several."""
-        if "base" in self.outcome.finished:
+        if "windows" in self.outcome.finished:
             for download in self.downloads:
                 download.running = download.running or download.step == "python"
         has_downloader = "python" in self.outcome.finished and self._has_second_stage()
@@ -158,7 +156,7 @@ class _Play:
 
 def restore_seconds(made: dict[str, Any]) -> float:
     """From the order to the answering demo, from an image: every step finds itself done, the model is read anew."""
-    model = sum(file["bytes"] for file in made["files"] if file["step"] == "model")
+    model = sum(file["bytes"] or file["estimate"] for file in made["files"] if file["step"] == "model")
     steps = {step["name"]: step["installSeconds"] for step in made["steps"]}
     looks = 3 * len(steps)  # starting Python or nvidia-smi to look
     to_gpu = 40  # imports, and the way from memory to the GPU

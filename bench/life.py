@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 
 from bench.figure import Figure
-from tools.workspace import ROOT, Result, Workspace
+from rehearsal.engine import ROOT
+from tools.workspace import Result, Workspace
 
 _PREVIEWS = 7
 
@@ -26,7 +27,7 @@ def measure() -> list[Figure]:
         folder = Path(temporary)
         figures = []
         with _cloud(folder / "cloud") as (port, start_seconds):
-            figures.append(Figure("localcloud_start_seconds", start_seconds, "s", 2))
+            figures.append(Figure("localcloud_start_seconds", start_seconds, "s", 0.6))
             with _peak_memory("localcloud.plugin") as peak:
                 figures.append(Figure("life_seconds", _life(folder, port), "s", 60))
             figures.append(Figure("standin_peak_mib", peak[0] / 2**20, "MiB", 150))

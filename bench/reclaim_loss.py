@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import os
 import random
 import shutil
 import tempfile
@@ -27,16 +26,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from bench.figure import Figure
-from guest.training import gpu_task, process, start, verbs
-from guest.training.machine import Machine, this_machine
-from guest.training.progress import LogReader
+from bench.rehearsed import rehearsed_machine
+from guest import process
+from guest.machine import Machine
+from guest.training import gpu_task, verbs
+from guest.training.progress import EventReader
 from guest.training.runs import FINISHED, Run
 from operate import training
 from operate.channel import MachineChannel
 from operate.output import Output
 from tools.throwaway import ready_machine
 
-REHEARSAL = Path(__file__).parents[1] / "guest" / "rehearsal"
 NAME = "reclaimed"
 TIMES = 10
 STEPS = 60
@@ -153,11 +153,11 @@ def reclaim_once(folder: Path, *, kill_at: int) -> Reclaim:
     """Train in `folder`, lose the machine once step `kill_at` is reached, and finish the run on another one."""
     data, bundle = folder / "train.json", folder / "fetched.zip"
     data.write_text('{"content": "question", "summary": "answer"}\n' * 64, encoding="utf-8")
-    with _machine(folder / "first") as machine:
+    with rehearsed_machine(folder / "first", STEP_SECONDS) as machine:
         _train_from_the_beginning(data)
         _fetch_until(machine, kill_at, bundle)
         reached = _reclaim(machine)
-    with _machine(folder / "second") as machine:
+    with rehearsed_machine(folder / "second", STEP_SECONDS) as machine:
         resumed_from = 0
         if bundle.exists():
             verbs.unpack({"path": str(bundle)})
@@ -199,10 +199,10 @@ def _reclaim(machine: Machine) -> int:
 
 
 def _step(run: Run) -> int:
-    """The step by the log itself: the recorded progress is some moments old."""
-    reader = LogReader()
-    if run.log.exists():
-        reader.feed(run.log.read_text(encoding="utf-8", errors="replace"))
+    """The step by the events themselves: the recorded progress is some moments old."""
+    reader = EventReader()
+    if run.events_file.exists():
+        reader.feed(run.events_file.read_text(encoding="ascii"))
     return reader.progress.step
 
 
@@ -210,25 +210,3 @@ def _is_complete(run: Run, steps: int) -> bool:
     state = json.loads((run.output / "trainer_state.json").read_text(encoding="utf-8"))
     results = json.loads((run.output / "train_results.json").read_text(encoding="utf-8"))
     return run.record.state == FINISHED and state["global_step"] == steps and "train_loss" in results
-
-
-@contextlib.contextmanager
-def _machine(root: Path) -> Iterator[Machine]:
-    """A machine in a folder; the verbs find it by the environment, as on the real one."""
-    settings = {
-        "CHATGLM_ROOT": str(root),
-        "CHATGLM_SOURCE": str(REHEARSAL),
-        "CHATGLM_REHEARSAL_STEP_SECONDS": str(STEP_SECONDS),
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    poll, start.POLL_SECONDS = start.POLL_SECONDS, 0.02
-    os.environ.update(settings)
-    try:
-        yield this_machine()
-    finally:
-        start.POLL_SECONDS = poll
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value

@@ -15,7 +15,9 @@ from pathlib import Path
 from bench.faulty_server import FaultyServer, Source
 from bench.figure import Figure
 from components.bootstrap.sources import MODEL_FILES
-from guest.download import Downloader, Limits, Task
+from guest.download.downloader import Downloader
+from guest.download.limits import Limits
+from guest.download.task import Task
 
 BAR = 0.01
 CUTS = 10

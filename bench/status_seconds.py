@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from bench.figure import Figure
+from rehearsal.engine import ROOT
 from tools.throwaway import local_cloud
-from tools.workspace import ROOT, Workspace
+from tools.workspace import Workspace
 
 TIMES = 7
 

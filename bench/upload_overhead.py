@@ -1,6 +1,6 @@
 """The way in which data sets go to the machine, against the best chunk size that could be found.
 
-`send_dataset` packs (gzip, level 1), sends lines of base64 in messages of SEND_BYTES, and lets the machine unpack and
+`send_dataset` packs (gzip, level 1), sends lines of base64 of WinRmChannel.line_bytes, lets the machine unpack and
 hash. The sweep repeats the whole way with other message sizes. How the way was chosen, on the local guest's WinRM with
 50 MB (seconds of one computer, for proportions):
 - messages: 20 KB 3.4 s, 45 KB 1.6 s, 90 KB 1.5 s, 180 KB 1.4 s, 270 KB (the most that Windows' 500 KB leave after
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.figure import Figure
-from components import winrm_channel
+from line.winrm import WinRmChannel
 from operate.channel import MachineChannel
 from operate.output import Output
 from operate.transfer import send_dataset
@@ -36,7 +36,7 @@ TIMES = 3
 
 
 def measure() -> list[Figure]:
-    own = winrm_channel.SEND_BYTES
+    own = WinRmChannel.line_bytes
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data = folder / "train.json"
@@ -54,7 +54,7 @@ def measure() -> list[Figure]:
             try:
                 times = {size: _median(send, size) for size in SIZES}
             finally:
-                winrm_channel.SEND_BYTES = own
+                WinRmChannel.line_bytes = own
             plain = _plain(machine.connect(), data.read_bytes())
     best = min(times.values())
     return [
@@ -78,11 +78,11 @@ def make_dataset() -> bytes:
 
 
 def _median(send: Callable[[], None], size: int) -> float:
-    winrm_channel.SEND_BYTES = size
+    WinRmChannel.line_bytes = size
     return statistics.median(_seconds(send) for _ in range(TIMES))
 
 
-def _plain(channel: winrm_channel.WinRmChannel, content: bytes) -> float:
+def _plain(channel: WinRmChannel, content: bytes) -> float:
     return _seconds(lambda: channel.upload(content, "plain.json"))
 
 
