@@ -14,6 +14,9 @@ SHELL := /bin/bash
 # Where this is set, each of the many processes of a test or a rehearsal compiles all modules anew: three times the work.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
+# In CI a failed test runs once more, alone: what fails then fails for good. Both runs are printed, so that a test which
+# only failed beside others is seen and mended, while the change at hand does not wait for it.
+once_more = || { test -n "$$CI" && echo "Once more, alone, what failed:" && $(1) --last-failed --last-failed-no-failures none; }
 
 .PHONY: help shell up park restore destroy down reset password test test-fast test-guest test-engine test-windows test-sweep test-ownership test-guard mutants bench lint format preview-change
 
@@ -46,14 +49,15 @@ password: $(READY) ## show the demo's password / 显示演示页密码
 
 test: $(READY) ## all tests, the end-to-end ones included / 全部测试
 	@$(RUN) -m rehearsal.engine >/dev/null
-	@$(RUN) -m pytest -n 2
+	@$(RUN) -m pytest -n 2 $(call once_more,$(RUN) -m pytest)
 	@$(MAKE) --no-print-directory test-guest
 
 test-fast: $(READY) ## what needs neither the engine nor minutes, for everyday use / 日常快速测试
 	@$(RUN) -m pytest -n 2 -m "not e2e and not slow"
 
 test-engine: $(READY) $(TORCH)/.ready ## the decoder and what training leaves out, with torch on the CPU and the CUDA compiler (4 GB to install) / 推理引擎测试
-	@PYTHONPATH=$(TORCH) $(RUN) -m pytest -n 2 -p no:cacheprovider tests/guest/engine tests/guest/training/test_thrift.py
+	@export PYTHONPATH=$(TORCH); tests="-o cache_dir=.local/pytest-engine tests/guest/engine tests/guest/training/test_thrift.py"; \
+	  $(RUN) -m pytest -n 2 $$tests $(call once_more,$(RUN) -m pytest $$tests)
 
 test-guest: ## what runs on the machine, on its own Python 3.10 / 在机器所用的 Python 3.10 上测试
 ifeq ($(MACHINE_PYTHON),)
@@ -62,7 +66,8 @@ ifeq ($(MACHINE_PYTHON),)
 	@test -z "$$CI"
 else
 	@$(MAKE) --no-print-directory $(MACHINE_READY)
-	@$(MACHINE_RUN) -m pytest -n 2 -p no:cacheprovider -W ignore::pytest.PytestConfigWarning tests/guest
+	@tests="-o cache_dir=$(MACHINE_VENV)/pytest -W ignore::pytest.PytestConfigWarning tests/guest"; \
+	  $(MACHINE_RUN) -m pytest -n 2 $$tests $(call once_more,$(MACHINE_RUN) -m pytest $$tests)
 endif
 
 test-windows: $(READY) ## every scenario of the machine's scripts, in PowerShell (an hour; goes on where it stopped) / 全部脚本场景
