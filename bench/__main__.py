@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rehearsal.interrupts import pass_interrupts_on
+
 MODULES = [
     "life",
     "userdata_bytes",
@@ -37,6 +39,7 @@ def main(
     ] = None,
 ) -> None:
     """Measure the figures, one `name value` a line. Ends with 1 when a bar is missed. Example: python -m bench life"""
+    pass_interrupts_on()
     strange = [name for name in names or [] if name not in MODULES]
     if strange:
         raise typer.BadParameter(f"There is no {', '.join(strange)}; there are {', '.join(MODULES)}.")

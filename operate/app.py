@@ -20,6 +20,7 @@ from operate.output import Output
 from operate.rescue_commands import rescue
 from operate.session import Session, session, telling
 from operate.training_commands import tuning
+from rehearsal.interrupts import pass_interrupts_on
 from words import help, phrase
 from words.streams import bear_any_character
 
@@ -308,6 +309,8 @@ app.add_typer(talking)
 def main() -> None:
     """The script `chatglm`."""
     bear_any_character()
+    # A guard that was started with `&` or nohup, above all.
+    pass_interrupts_on()
     command = get_command(app)
     help.word(command)
     command(prog_name="chatglm")

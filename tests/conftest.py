@@ -11,9 +11,12 @@ from typing import TypeVar
 import pytest
 
 from localcloud.windows.world import engine
+from rehearsal.interrupts import pass_interrupts_on
 
 Made = TypeVar("Made")
 
+# Started in the background, as some CI runners do it, every command of the engine would take 5 seconds longer.
+pass_interrupts_on()
 # Before any local cloud is started; tests of the scripts themselves take the other one back.
 os.environ.setdefault("LOCALCLOUD_WINDOWS", "twin")
 # Whoever runs the tests: they expect English, unless they ask for Chinese.

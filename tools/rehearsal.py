@@ -22,6 +22,7 @@ from operate.queries import read_text
 from operate.stacks import stack_file
 from rehearsal.engine import ROOT, EngineError, ensure_engine
 from rehearsal.environment import LOCAL, PORT_VARIABLE, STACK, rehearsal_environment
+from rehearsal.interrupts import pass_interrupts_on
 from words import phrase
 
 #: How much faster than real time the local cloud lives; CHATGLM_LOCAL_SPEED=1 shows real waiting times.
@@ -156,4 +157,5 @@ def down() -> None:
 
 
 if __name__ == "__main__":
+    pass_interrupts_on()
     app()

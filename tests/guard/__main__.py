@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.kept import current_commit, keep
 from bench.long_runs import GUARD
 from rehearsal.engine import ROOT
+from rehearsal.interrupts import pass_interrupts_on
 from tests.guard import outside
 from tests.guard.sides import SIDES, live, side_of
 
@@ -30,6 +31,7 @@ def main(
     folder: Annotated[Path, typer.Option(help="Worlds and verdicts so far, of this commit.")] = FOLDER,
 ) -> None:
     """Run every case once for this commit. Ends with 1 when one is broken."""
+    pass_interrupts_on()
     started = time.monotonic()
     place = folder / current_commit()
     worlds, verdicts = place / "worlds", place / "verdicts.json"

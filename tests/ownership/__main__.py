@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from bench.kept import current_commit, keep
+from rehearsal.interrupts import pass_interrupts_on
 from tests.ownership.case import run_case
 from tests.ownership.matrix import EXPECTED
 from tests.sweep.sweep import record
@@ -28,6 +29,7 @@ def main(
     progress: Annotated[Path, typer.Option(help="Verdicts so far, of this commit.")] = Path(".local/ownership.json"),
 ) -> None:
     """Run every case once for this commit. Ends with 1 when one is not as expected."""
+    pass_interrupts_on()
     started = time.monotonic()
     chosen = [case for case in EXPECTED if any(fnmatch.fnmatch(str(case), one) for one in only or ["*"])]
     commit = current_commit()

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from bench.kept import keep
 from bench.long_runs import SWEEP
+from rehearsal.interrupts import pass_interrupts_on
 from tests.sweep.case import Outcome
 from tests.sweep.progress import Progress
 from tests.sweep.sweep import figures, record, sweep
@@ -32,6 +33,7 @@ def main(
     logs: Annotated[Path | None, typer.Option(help="Folder for what Pulumi said in the cases that failed.")] = None,
 ) -> None:
     """Record the life once, then sweep it. Ends with 1 when a case broke a promise."""
+    pass_interrupts_on()
     whole = not only and not sample
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
