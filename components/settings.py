@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import difflib
+import functools
 import hashlib
 import json
 import re
@@ -179,16 +180,17 @@ class Settings(GuardSettings):
         The demo speaks plain HTTP, so Administrator's own password must not serve here; scrypt keeps that
         one safe even from somebody who reads the demo's.
         """
-        return self.demo_password.get_secret_value() or self._made(f"demo of {stack}")
+        return self.demo_password.get_secret_value() or _made(self.admin_password, f"demo of {stack}")
 
     def chosen_api_key(self, stack: str) -> str:
         """The API's key: the one that was set, else one made as the demo's password is."""
-        return self.api_key.get_secret_value() or f"sk-{self._made(f'API of {stack}')}"
+        return self.api_key.get_secret_value() or f"sk-{_made(self.admin_password, f'API of {stack}')}"
 
-    def _made(self, purpose: str) -> str:
-        secret = self.admin_password.get_secret_value().encode()
-        made = hashlib.scrypt(secret, salt=purpose.encode(), n=2**14, r=8, p=1, dklen=15)
-        return base64.b32encode(made).decode().lower()
+
+@functools.cache  # an update asks several times, and each answer costs a twentieth of a second
+def _made(password: SecretStr, purpose: str) -> str:
+    made = hashlib.scrypt(password.get_secret_value().encode(), salt=purpose.encode(), n=2**14, r=8, p=1, dklen=15)
+    return base64.b32encode(made).decode().lower()
 
 
 SECRETS = ("adminPassword", "demoPassword", "apiKey", "webhooks")

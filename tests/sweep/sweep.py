@@ -19,7 +19,8 @@ from tests.sweep.faults import Case, cases_of
 from tests.sweep.transitions import AWAITED, SWEPT, TRANSITIONS, Transition, shortfall
 from tests.sweep.world import open_world
 
-PROCESSES = 2
+#: One more than cores: a case waits now and then, for the cloud and for the disk.
+PROCESSES = 3
 _SEED = "a fixed sample"
 
 
