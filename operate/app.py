@@ -130,7 +130,7 @@ def doctor(stack: StackName = None, as_json: AsJson = False) -> None:
 
     Example: chatglm doctor --stack dev
     """
-    from operate.doctor import examine
+    from operate.doctor.examination import examine
     from operate.findings import Verdict, render
 
     with session(stack, as_json, lost_too=True) as here:

@@ -64,6 +64,7 @@ CHECK = (
     later("source"),
     later("image quota"),
     later("free snapshots"),
+    later("demo certificate"),
     later("own address"),
 )
 #: What is looked up, where it could not be.

@@ -103,6 +103,8 @@ def _demo(status: Status) -> dict[str, Any]:
         "model": demo.get("model"),
         # A link may only lead to a page: a machine that lies must not put a script here.
         "url": url if isinstance(url, str) and url.startswith(("http://", "https://")) else None,
+        # For comparing with the one that the browser shows before anybody logs in.
+        "fingerprint": status.outputs.get("demoFingerprint") or None,
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from components.identity import Identity
 from components.stock import launch_request
 from operate.cost import read_bill
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.errors import ExitCode
 from operate.findings import Verdict
 from operate.holdings import find_own, owner_of

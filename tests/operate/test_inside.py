@@ -8,7 +8,7 @@ import pytest
 
 from components.stock import launch_request
 from line.channel import UnreachableError
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.findings import Finding, Verdict
 from operate.inside import check_inside
 from operate.stacks import Stack
@@ -25,7 +25,7 @@ OWNER, EDITION = "aaaaaaaaaaaa", "3-0123abcd"
 def shut(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose machine runs, and listens nowhere."""
     # On this computer the machines of other tests have the same addresses, and listen at the usual port.
-    monkeypatch.setattr("operate.doctor.WINRM_PORT", free_port())
+    monkeypatch.setattr("operate.doctor.reach.WINRM_PORT", free_port())
     marks = {TAG_STACK: "organization/chatglm/test", TAG_LAUNCH: "l", TAG_OWNER: OWNER, TAG_EDITION: EDITION}
     tags = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in marks.items()]}]
     request = launch_request(make_stack().settings, "ap-guangzhou-3", "img-m07ny34j")

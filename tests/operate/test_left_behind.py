@@ -10,7 +10,7 @@ import pytest
 
 from components.stock import launch_request
 from operate.cost import read_bill
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.errors import ExitCode, OperateError
 from operate.findings import Verdict
 from operate.stacks import Stack, demand_place, read_plain, stack_file

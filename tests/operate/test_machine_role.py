@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.findings import Verdict
 from operate.stacks import Stack
 from tencent.permissions import ROLE_TRUST, is_carried_by_machines, judge_role, role_policy

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.findings import Finding, Verdict
 from operate.permissions import Having, check, read_policies
 from operate.stacks import Stack

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from components.lifecycle import aged
 from operate import progress
-from operate.doctor import examine
+from operate.doctor.examination import examine
 from operate.errors import ExitCode, OperateError
 from operate.output import Output
 from operate.training import render_runs
@@ -90,7 +90,7 @@ def test_a_question_that_is_answered_by_ctrl_c_ends_as_documented(
     def interrupted(*_: object) -> None:
         raise typer.Abort
 
-    monkeypatch.setattr("operate.doctor.examine", interrupted)
+    monkeypatch.setattr("operate.doctor.examination.examine", interrupted)
     answer = chatglm(make_stack(environment=cloud.environment), "doctor")
     assert answer.exit_code == ExitCode.INTERRUPTED
 

@@ -162,7 +162,8 @@ def _configured_with_garbage(yard: Yard) -> None:
     trial = yard.installed()
     trial.install()
     before = trial.machine.place(f"{ROOT}\\manifest.json").read_bytes()
-    for bad in (b"", b"{}", b"[", b"\0" * 100, b'{"steps": 1}'):
+    newer = json.dumps(json.loads(before) | {"schema": 2}).encode("ascii")
+    for bad in (b"", b"{}", b"[", b"\0" * 100, b'{"steps": 1}', newer):
         told = hand_over(trial, bad)
         assert told["error"]["id"] == "configure.form", told
         assert told["error"]["hint"], told

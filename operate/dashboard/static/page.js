@@ -41,6 +41,9 @@ function showDemo(view) {
   if (view.demo.url) {
     place.append(make("br"), make("a", view.demo.url, { href: view.demo.url, rel: "noreferrer", target: "_blank" }));
   }
+  if (view.demo.fingerprint) {
+    place.append(make("br"), make("small", say("demo-fingerprint", { print: view.demo.fingerprint })));
+  }
 }
 
 function showCost(view) {

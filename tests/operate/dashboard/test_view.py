@@ -82,6 +82,11 @@ def test_the_link_leads_where_the_last_update_said_and_not_to_the_machines_own_l
     assert shown["demo"]["url"] == "https://203.0.113.9:7860"
 
 
+def test_the_fingerprint_to_compare_is_shown_where_the_demo_has_a_certificate() -> None:
+    assert view(status(outputs={"demoFingerprint": "AB:CD"}), None, None)["demo"]["fingerprint"] == "AB:CD"
+    assert view(status(outputs={"demoFingerprint": ""}), None, None)["demo"]["fingerprint"] is None
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", 5, None])
 def test_a_link_leads_to_a_page_or_nowhere(url: Any) -> None:
     assert (

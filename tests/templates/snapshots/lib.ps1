@@ -59,7 +59,7 @@ function Read-Trouble($Record) {
     if ($Record.TargetObject -is [hashtable]) { $Record.TargetObject } else { @{ id = 'unexpected'; message = "$($Record.Exception.Message)"; hint = ''; parts = @() } }
 }
 
-function Test-Manifest($It) { $It.steps -and $It.files -and $It.settings.demoPort -and $It.secondStage.sha256 }
+function Test-Manifest($It) { $It.schema -le 1 -and $It.steps -and $It.files -and $It.settings.demoPort -and $It.secondStage.sha256 }
 
 # The manifest, or its copy where it is damaged; nothing where both are.
 foreach ($ManifestPath in "$Root\manifest.json", "$State\manifest.json") {

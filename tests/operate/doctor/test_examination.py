@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from operate import doctor
-from operate.doctor import Answers, check_clock, check_own_address, check_spot_quota, examine
+from operate.doctor.account import check_clock, check_spot_quota
+from operate.doctor.answers import Answers
+from operate.doctor.examination import examine
 from operate.findings import Finding, Verdict
 from operate.stacks import Stack
-
-from .conftest import Chatglm, LocalCloud, make_stack
+from tests.operate.conftest import Chatglm, LocalCloud, make_stack
 
 ZONES = ("ap-guangzhou-3", "ap-guangzhou-4")
 TYPE = "GN7.2XLARGE32"
@@ -151,34 +151,6 @@ def test_a_cloud_that_cannot_be_reached_is_told(bare: Stack, monkeypatch: pytest
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert bare.access is not None
     assert check_clock(bare.access).verdict is Verdict.FAILURE
-
-
-@pytest.mark.parametrize(
-    ("protocol", "own", "cidrs", "verdict"),
-    [
-        ("HTTPS", "203.0.113.7", ["203.0.113.0/24"], Verdict.WARNING),  # documentation address: not a public one
-        ("HTTPS", "93.184.216.34", ["93.184.216.0/24"], Verdict.OK),
-        ("HTTPS", "93.184.216.34", ["198.51.100.0/24"], Verdict.FAILURE),
-        ("HTTPS", "192.168.1.5", ["93.184.216.0/24"], Verdict.WARNING),
-        ("HTTPS", None, ["93.184.216.0/24"], Verdict.WARNING),
-        ("HTTPS", "192.168.1.5", ["MY_PUBLIC_IP"], Verdict.OK),
-        ("HTTP", "127.0.0.1", ["127.0.0.1/32"], Verdict.OK),
-    ],
-)
-def test_the_own_address_is_compared_only_where_it_is_known(
-    monkeypatch: pytest.MonkeyPatch, protocol: str, own: str | None, cidrs: list[str], verdict: Verdict
-) -> None:
-    import ipaddress
-
-    address = None if own is None else ipaddress.IPv4Address(own)
-    monkeypatch.setattr(doctor, "local_address", lambda _: address)
-    environment = {
-        "TENCENTCLOUD_SECRET_ID": "id",
-        "TENCENTCLOUD_SECRET_KEY": "key",
-        "TENCENTCLOUD_PROTOCOL": protocol,
-    }
-    stack = make_stack(environment=environment, config={"chatglm:operatorCidrs": json.dumps(cidrs)})
-    assert check_own_address(stack.settings, stack, None).verdict is verdict
 
 
 def test_the_command_fails_when_a_check_does(chatglm: Chatglm, bare: Stack, cloud: LocalCloud) -> None:
