@@ -106,6 +106,14 @@ LONG_RUNS: tuple[LongRun, ...] = (
         "needs a GPU: python -m bench.card.reasons MODEL OUT.json",
     ),
     LongRun(
+        "engine_trained",
+        (
+            *(Figure(f"fp16_steps_differing_prefix_trained_{kind}", 0, "share", 0.02) for kind in ("seen", "unseen")),
+            Figure("trained_prefix_tokens_learnt", 0, "share", 0.99, "at least"),
+        ),
+        "needs a GPU: python -m bench.card.trained MODEL OUT.json",
+    ),
+    LongRun(
         "ownership",
         (Figure("ownership_cases", 0, "cases", 21, "at least"), Figure("ownership_broken", 0, "cases", 0)),
         "run make test-ownership (some ten minutes)",

@@ -2,6 +2,7 @@
 
 python -m bench.card.figures RUN.json SERVING.json                      of bench.card.measure and bench.card.serving
 python -m bench.card.figures --reasons REASONS.json DATE COMMIT         of bench.card.reasons, run then and there
+python -m bench.card.figures --trained TRAINED.json                     of bench.card.trained
 """
 
 from __future__ import annotations
@@ -86,6 +87,16 @@ def keep_reasons(file: Path, date: str, commit: str) -> None:
     )
 
 
+def keep_trained(file: Path) -> None:
+    run = json.loads(file.read_text(encoding="utf-8"))
+    found = {f"fp16_steps_differing_prefix_trained_{kind}": run[kind]["share"] for kind in ("seen", "unseen")}
+    found["trained_prefix_tokens_learnt"] = run["said_as_trained"]
+    command = f"python -m bench.card.trained MODEL OUT.json {run['rounds']}"
+    path = keep("engine_trained", found, command, f"one {run['card']}, torch {run['torch']}")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**document, "measured": run}, indent=1) + "\n", encoding="utf-8")
+
+
 def main(file: Path, served: Path) -> None:
     run, serving = (json.loads(each.read_text(encoding="utf-8")) for each in (file, served))
     path = keep("engine", figures(run, serving), run["command"], f"one {run['card']}, torch {run['torch']}")
@@ -99,5 +110,7 @@ def main(file: Path, served: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--reasons":
         keep_reasons(Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+    elif sys.argv[1] == "--trained":
+        keep_trained(Path(sys.argv[2]))
     else:
         main(Path(sys.argv[1]), Path(sys.argv[2]))

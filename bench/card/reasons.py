@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -91,15 +91,22 @@ def random_prefix(decoder: Decoder, spread: float) -> Prefix:
     return Prefix(split[:, 0].contiguous(), split[:, 1].contiguous())
 
 
-def ties(decoder: Decoder, prefix: Prefix | None, prompts: int = PROMPTS, steps: int = STEPS) -> dict[str, Any]:
+def tokens_of(number: int) -> list[int]:
+    """The prompt of that number, each of another length."""
+    return real.prompt(4 + (number * 11) % 90, number)
+
+
+def ties(
+    decoder: Decoder, prefix: Prefix | None, prompts: Iterable[int] = range(PROMPTS), steps: int = STEPS
+) -> dict[str, Any]:
     """Steps at which the engine takes another token than the same model in fp32 after the same tokens."""
     decoder.set_prefix(prefix)
     exact = measure.exact(decoder)
     margins: list[float] = []
     lost: list[float] = []
     tokens_seen: set[int] = set()
-    for number in range(prompts):
-        tokens = real.prompt(4 + (number * 11) % 90, number)
+    for number in prompts:
+        tokens = tokens_of(number)
         made = greedy(decoder, tokens, steps)
         tokens_seen |= set(made)
         logits = logits_of_all(exact, tokens, made)
