@@ -277,7 +277,9 @@ async def stake(
     if pulumi.runtime.is_dry_run():
         return Claim(_holding(owner, holdings), resource, held)
     if held != wanted and owner.adopts not in ("", owner.identity):
-        pulumi.log.warn(f"chatglm:adopt is {owner.adopts}, but a destroy takes nothing over: pulumi up does.")
+        pulumi.log.warn(
+            phrase("chatglm:adopt is {adopts}, but a destroy takes nothing over: pulumi up does.", adopts=owner.adopts)
+        )
         owner = replace(owner, adopts="")
     if held is None:
         for line in _left_alone(holdings):

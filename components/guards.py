@@ -135,7 +135,13 @@ class Guards:
         try:
             superfluous = self._superfluous(cloud, self.settings.keep_images)
         except CloudError as error:
-            self.warn(f"Older images could not be looked for; they cost money. {error.reason} {_AGAIN}")
+            self.warn(
+                phrase(
+                    "Older images could not be looked for; they cost money. {reason} {again}",
+                    reason=error.reason,
+                    again=phrase(_AGAIN),
+                )
+            )
             return
         for image in superfluous:
             try:
@@ -148,7 +154,15 @@ class Guards:
             return
         self._told.add(image.id)
         reason = error.reason if isinstance(error, CloudError) else str(error)
-        self.warn(f"The older image {image.name} ({image.id}) is left over and costs money. {reason} {_AGAIN}")
+        self.warn(
+            phrase(
+                "The older image {image} ({image_id}) is left over and costs money. {reason} {again}",
+                image=image.name,
+                image_id=image.id,
+                reason=reason,
+                again=phrase(_AGAIN),
+            )
+        )
 
     def end_stack(self) -> None:
         """The stack is being destroyed, its machine has ended: drop its images, or let the newest go for the next `up`.
@@ -178,8 +192,13 @@ class Guards:
             cloud.mark("image", image.id, {TAG_OWNER: RELEASED, TAG_STACK: self.owner.stack_id})
         except CloudError as error:
             self.warn(
-                f"{where}. It could not be released: {error.reason} The next pulumi up restores from it after: "
-                f"pulumi config set chatglm:adopt {image.owner or image.id}"
+                phrase(
+                    "{where}. It could not be released: {reason} The next pulumi up restores from it after: "
+                    "pulumi config set chatglm:adopt {owner}",
+                    where=where,
+                    reason=error.reason,
+                    owner=image.owner or image.id,
+                )
             )
             return
         self.log(

@@ -50,7 +50,13 @@ def survey_at_rest(context: Context, prior: Prior, owner: Owner) -> tuple[Facts,
         return seen
     machine, image = found
     if pulumi.runtime.is_dry_run():
-        pulumi.log.info(f"{machine.id} is parking itself right now ({image.id}). An update waits until that is over.")
+        pulumi.log.info(
+            phrase(
+                "{machine} is parking itself right now ({image}). An update waits until that is over.",
+                machine=machine.id,
+                image=image.id,
+            )
+        )
         return seen
     try:
         await_own_park(cloud, machine.id, pulumi.log.info, poll_seconds(2.0))

@@ -41,7 +41,11 @@ class CertificateChangedError(ChannelError):
 
 
 class VerbFailedError(ChannelError):
-    """The machine did what was asked, and says that it failed."""
+    """The machine did what was asked, and says that it failed. `id` names the trouble, empty where it named none."""
+
+    def __init__(self, message: str, hint: str = "", id: str = "") -> None:
+        super().__init__(message, hint)
+        self.id = id
 
 
 class Channel(Protocol):
@@ -151,7 +155,8 @@ def read_document(verb: str, out: bytes, err: bytes, exit_code: int) -> dict[str
     if exit_code != 0:
         error = document.get("error")
         told: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
-        raise VerbFailedError(heard(told) or phrase("{verb} failed.", verb=verb), heard(told, "hint"))
+        trouble = str(told.get("id") or "")
+        raise VerbFailedError(heard(told) or phrase("{verb} failed.", verb=verb), heard(told, "hint"), trouble)
     if document.get("schema", SCHEMA) != SCHEMA:
         raise VerbFailedError(
             phrase(

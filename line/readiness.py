@@ -340,7 +340,7 @@ class _Wait:
         try:
             channel.run_verb("receivers", {"webhooks": ours.webhooks, "stack": ours.stack})
         except VerbFailedError as error:
-            self._notes.append(f"The machine does not take chatglm:webhooks: {error.message}")
+            self._notes.append(phrase("The machine does not take chatglm:webhooks: {message}", message=error.message))
 
     # --- what goes wrong ---------------------------------------------------------------------------------------
 

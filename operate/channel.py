@@ -10,7 +10,14 @@ from typing import Any, Protocol, TypeVar
 
 from components.settings import PROJECT
 from line.certificates import CertificateFile, known_certificates
-from line.channel import CertificateChangedError, ChannelError, NotPreparedError, UnreachableError, WrongPasswordError
+from line.channel import (
+    CertificateChangedError,
+    ChannelError,
+    NotPreparedError,
+    UnreachableError,
+    VerbFailedError,
+    WrongPasswordError,
+)
 from line.tat import TatChannel
 from line.winrm import WinRmChannel
 from operate import stacks
@@ -125,7 +132,7 @@ class MachineChannel:
             yield
         except ChannelError as error:
             code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
-            if "which is not installed yet" in error.message:
+            if isinstance(error, VerbFailedError) and error.id == "python.missing":
                 code = ExitCode.NOT_YET
             if code is ExitCode.NO_CONNECTION and self._is_gone():
                 raise OperateError(

@@ -62,5 +62,5 @@ def await_own_park(
             )
         if not told:
             told = True
-            log(f"{machine_id} is parking itself; waiting until that is over.")
+            log(phrase("{machine_id} is parking itself; waiting until that is over.", machine_id=machine_id))
         sleep(poll_seconds)
