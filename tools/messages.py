@@ -39,6 +39,7 @@ CALLS = ("phrase", "later")
 _NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 #: What puts its arguments before a person's eyes.
 _SHOWS = (
+    *("_say", "_progress", "log", "warn", "info", "append"),
     *("say", "show", "status", "add_row", "add_column", "confirm", "working", "rule_broken"),
     *("Symptom", "Verdict", "Delivery", "suspect", "_failed", "_give_up"),
 )

@@ -130,7 +130,7 @@ class Supervisor:
         try:
             settings = read_settings(self.machine.root)
         except GuestError as error:
-            self._log.info("%s The settings of before still hold.", error.message)
+            self._log.info(phrase("{message} The settings of before still hold.", message=error.message))
             return
         if settings != self.settings:
             self.settings = settings
