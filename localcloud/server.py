@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -56,7 +56,10 @@ class Switch:
         host = _host(scope)
         name, service = host.rsplit(":", 1)[0].lower(), service_of(host)
         if service is not None and scope["method"] != "CONNECT":
-            response = await self._api.answer(Request(scope, receive), service)
+            try:
+                response = await self._api.answer(Request(scope, receive), service)
+            except ClientDisconnect:
+                return  # it ended before its request was whole: nothing was asked, and nobody would hear an answer
             await response(scope, receive, send)
         elif name == METADATA_HOST:
             await self._own({**scope, "path": f"/metadata/-{scope['path']}"}, receive, send)

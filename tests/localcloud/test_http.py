@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -10,8 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
-from localcloud.http import MAX_BODY
+from localcloud.api import Api
+from localcloud.http import MAX_BODY, Worker
+from localcloud.server import Switch
 from localcloud.signature import Keys, sign
 
 HOST = "cvm.tencentcloudapi.com"
@@ -65,6 +69,32 @@ def test_a_request_signed_long_ago_is_refused_whatever_the_clouds_clock_shows(
     cloud.control.advance(age if age > 0 else 0)
     headers = signed_headers(cloud.server.keys, b"{}", timestamp=int(time.time()) - age)
     assert code_of(http.post("/", content=b"{}", headers=headers)) == "AuthFailure.SignatureExpire"
+
+
+async def _ends_in_the_middle(cloud: Any) -> list[Any]:
+    parts = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(parts)
+
+    async def send(part: Any) -> None:
+        sent.append(part)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [(b"host", HOST.encode()), (b"content-length", b"100")],
+    }
+    await Switch(Api(cloud.server.cloud, Worker()), Starlette())(scope, receive, send)
+    return sent
+
+
+def test_a_client_that_ends_in_the_middle_of_its_request_asked_for_nothing(cloud: Any) -> None:
+    before = len(cloud.control.journal())
+    assert asyncio.run(_ends_in_the_middle(cloud)) == []
+    assert len(cloud.control.journal()) == before
 
 
 def test_a_changed_body_is_refused(cloud: Any, http: httpx.Client) -> None:
