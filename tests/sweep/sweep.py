@@ -86,8 +86,13 @@ def sweep(recording: Recording, cases: Sequence[Case], tell: Callable[[Outcome],
     outcomes = []
     # Forked servers would share threads and locks with this process.
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(run_case, case, recording.snapshots) for case in cases]):
-            outcomes.append(future.result())
+        under_way = {pool.submit(run_case, case, recording.snapshots): case for case in cases}
+        for future in as_completed(under_way):
+            try:
+                outcomes.append(future.result())
+            except Exception as error:
+                # One trial that breaks must not take the others' outcomes with it.
+                outcomes.append(Outcome(under_way[future], "", f"the trial itself broke: {error!r}", [], ""))
             tell(outcomes[-1])
     return outcomes
 
