@@ -147,7 +147,9 @@ class Workspace:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL to the engine, and to the program and the plug-in, which run in process groups of their own."""
-    started = psutil.Process(process.pid).children(recursive=True)
+    started = []
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended, and been waited for, by itself
+        started = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     for child in started:
         with contextlib.suppress(psutil.NoSuchProcess):
