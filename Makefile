@@ -73,7 +73,7 @@ endif
 test-windows: $(READY) ## every scenario of the machine's scripts, in PowerShell (an hour; goes on where it stopped) / 全部脚本场景
 	@$(RUN) -m tests.windows
 
-test-sweep: $(READY) ## a fault at every API call of the stack's life (hours; goes on where it was cut off) / 逐个调用注入故障（数小时，可续跑）
+test-sweep: $(READY) ## a fault at every API call of the stack's life (an hour and a half; goes on where it was cut off) / 逐个调用注入故障（约一个半小时，可续跑）
 	@$(RUN) -m rehearsal.engine >/dev/null
 	@$(RUN) -m tests.sweep
 

@@ -15,7 +15,7 @@ SWEEP = LongRun(
         Figure("sweep_not_recovered", 0, "cases", 0),
         Figure("sweep_orphans", 0, "cases", 0),
     ),
-    "no whole run is kept; make test-sweep makes one, in some hours, and goes on where it was cut off",
+    "no whole run is kept; make test-sweep makes one, in an hour and a half, and goes on where it was cut off",
 )
 GUARD = LongRun(
     "guard",

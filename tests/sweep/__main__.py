@@ -1,4 +1,4 @@
-"""`python -m tests.sweep`: a fault at every call of every transition. Some hours on two cores; it can be cut off.
+"""`python -m tests.sweep`: a fault at every call of every transition. It takes an hour and a half, and can be cut off.
 
 A whole run keeps what it found out, goes on where it was, and in the end leaves its figures in `bench/results/`.
 """
@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Record the life once, then sweep it. Ends with 1 when a case broke a promise."""
     pass_interrupts_on()
-    # The calls of the cloud are swept here; what runs inside a machine is tried in tests/windows, and takes a minute a case.
+    # The cloud's calls are swept here; what runs inside a machine is tried in tests/windows, and takes a minute a case.
     os.environ.setdefault("LOCALCLOUD_WINDOWS", "twin")
     whole = not only and not sample
     started = time.monotonic()
