@@ -152,13 +152,13 @@ def explain(lines: Sequence[str], exit_code: int | None) -> Verdict:
 
     Only the last traceback counts, or the last line where there is none: before it may stand the person's own texts.
     """
-    last = next((line.strip() for line in reversed(lines) if line.strip()), phrase("it printed nothing"))
+    last = next((line.strip()[:300] for line in reversed(lines) if line.strip()), phrase("it printed nothing"))
     starts = [place for place, line in enumerate(lines) if "Traceback (most recent call last)" in line]
     verdict = known("\n".join(lines[starts[-1] :]) if starts else last)
     if verdict is not None:
         return verdict
     return Verdict(
-        phrase("Upstream's program ended with exit code {exit_code}: {last}", exit_code=exit_code, last=last[:300]),
+        phrase("Upstream's program ended with exit code {exit_code}: {last}", exit_code=exit_code, last=last),
         phrase("The run's log has the rest."),
     )
 

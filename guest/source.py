@@ -9,6 +9,7 @@ the pinned one. A copy with a hash of its own was checked when it was downloaded
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from guest.download.ledger import Ledger
 from guest.errors import GuestError
 from guest.files import move, read_json
-from guest.phrases import phrase
+from guest.phrases import phrase, with_phrases
 
 FOLDER = "ChatGLM-6B"
 NEEDED = ("web_demo.py", "ptuning/main.py", "ptuning/web_demo.py")
@@ -112,14 +113,12 @@ def main() -> int:
     archive = Path(file["path"])
     try:
         unpack(archive, root, manifest["settings"]["sourceCommit"], hashed=bool(file["sha256"]))
-    except WrongArchiveError as error:
-        # Away with it, or the next try would find it there; and the next source is asked first.
-        archive.unlink(missing_ok=True)
-        Ledger(root).reject(file["id"])
-        sys.stderr.write(f"{error.message} {error.hint}\n")
-        return 1
     except GuestError as error:
-        sys.stderr.write(f"{error.message} {error.hint}\n")
+        if isinstance(error, WrongArchiveError):
+            # Away with it, or the next try would find it there; and the next source is asked first.
+            archive.unlink(missing_ok=True)
+            Ledger(root).reject(file["id"])
+        sys.stdout.write(json.dumps(with_phrases({"error": error.as_dict()}), ensure_ascii=True) + "\n")
         return 1
     return 0
 

@@ -91,14 +91,15 @@ def heard(document: Mapping[str, Any], name: str = "message") -> str:
 
     `document[name]` is the sentence in English, `document["phrases"][name]` its form and parts, if it has any. Of a
     trouble of PowerShell the `parts` are a list; its form is the one of the catalogue that makes the sentence of them.
+    A part may be a sentence of the machine's Python, which has a form and parts of its own.
     """
     said = str(document.get(name) or "")
     twins = _twins(language())
     phrases, parts = document.get("phrases"), document.get("parts")
     if isinstance(phrases, Mapping) and (told := _told(phrases.get(name))):
         return told
-    if isinstance(parts, list) and parts and (form := _form_of(said, parts)):
-        return twins[form].format(*(twins.get(str(part), part) for part in parts))
+    if isinstance(parts, list) and parts and (form := _form_of(said, [_plain(part) for part in parts])):
+        return twins[form].format(*map(_part, parts))
     return phrase(said)
 
 
@@ -122,6 +123,10 @@ def _part(part: object) -> object:
     if isinstance(part, Mapping):
         return _told(part) or part.get("text")
     return _twins(language()).get(part, part) if isinstance(part, str) else part
+
+
+def _plain(part: object) -> object:
+    return part.get("text") if isinstance(part, Mapping) else part
 
 
 class _Twins(gettext.GNUTranslations):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from guest.errors import GuestError
-from guest.phrases import phrase
+from guest.phrases import phrase, said
 
 _TYPES = {
     "HalfStorage": ("float16", 2),
@@ -120,7 +120,7 @@ def read_entries(file: Path) -> list[Entry]:
                         places[info.filename] = _data_offset(raw, info)
                     entries.append(_entry(name, file, tensor, info, places[info.filename]))
     except (OSError, ValueError, KeyError, StopIteration, TypeError, AttributeError, struct.error, EOFError) as error:
-        raise _broken(file, str(error) or type(error).__name__) from None
+        raise _broken(file, said(error) or type(error).__name__) from None
     except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise _broken(file, str(error)) from None
     return sorted(entries, key=lambda entry: entry.offset)

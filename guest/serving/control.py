@@ -66,7 +66,8 @@ class Demo:
             if told.get("wish") == state.wanted(self._root)[1] and told.get("error"):
                 error = told["error"]
                 if error.get("final") or told.get("failures", 0) >= 3:
-                    return str(error["message"])
+                    reason: str = error["message"]
+                    return reason
             if time.monotonic() > ends:
                 return phrase(
                     "It has not answered within {seconds:.0f} s; it is {state}.",

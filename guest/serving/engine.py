@@ -57,7 +57,7 @@ def earlier_failure(root: Path) -> str | None:
     path = root / "state" / "engine-failed.json"
     told = read_json(path)
     path.unlink(missing_ok=True)
-    return None if told is None else str(told.get("reason"))
+    return None if told is None else told.get("reason") or ""
 
 
 class ServedEngine:
@@ -118,7 +118,7 @@ class ServedEngine:
 
     def _fail(self, error: Exception) -> None:
         """A card that failed is of no use to this process: end it, and let the next one serve by upstream's loop."""
-        write_json(self._root / "state" / "engine-failed.json", {"reason": str(error)})
+        write_json(self._root / "state" / "engine-failed.json", {"reason": said(error)})
         say(phrase("failed: {error}. The demo starts again with upstream's own loop.", error=error))
         os._exit(FAILED_EXIT)
 

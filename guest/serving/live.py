@@ -65,7 +65,7 @@ def switch(machine: Machine, settings: dict[str, Any], seconds: float) -> str | 
         if told.get("choice") == settings["choice"]:
             return None
         if told.get("refused") == settings["choice"]:
-            reason = str(told.get("error"))
+            reason = told.get("error") or ""
             break
         time.sleep(_POLL_SECONDS)
     if before is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guest.failures import OUT_OF_MEMORY, explain, known
+from guest.phrases import wire
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,13 @@ def test_the_person_s_own_texts_in_the_log_explain_nothing() -> None:
 def test_an_unknown_failure_shows_its_last_line() -> None:
     assert explain(["a", "KeyError: 'content'", "  "], 1).reason.endswith("exit code 1: KeyError: 'content'")
     assert "printed nothing" in explain([], -9).reason
+
+
+def test_what_is_said_of_a_failure_can_be_worded_in_another_language() -> None:
+    assert wire(explain([], -9).reason) == {
+        "form": "Upstream's program ended with exit code {exit_code}: {last}",
+        "parts": {
+            "exit_code": -9,
+            "last": {"text": "it printed nothing", "form": "it printed nothing", "parts": {}},
+        },
+    }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from tests.windows.trial import Trial, rendered
+from words import heard, speaking
 
 ROOT = "C:\\chatglm"
+#: A sentence, not a name or a word that another program said.
+_ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 
 
 def ends_ready(trial: Trial) -> None:
@@ -27,6 +31,9 @@ def is_told(trial: Trial, status: dict[str, Any], step: str) -> None:
     assert failed.get("state") == "failed", trial.explain(status)
     assert error.get("message"), trial.explain(status)
     assert "hint" in error, trial.explain(status)
+    with speaking("zh"):
+        told = f"{heard(error)} {heard(error, 'hint')}"
+    assert not _ENGLISH.search(told), f"not worded in Chinese: {told}"
 
 
 def waits_ready_again(trial: Trial) -> None:

@@ -79,6 +79,24 @@ def test_a_trouble_of_powershell_is_known_by_its_numbered_parts() -> None:
         assert heard(trouble, "hint") == "请查看日志末尾。"
 
 
+def test_a_sentence_of_python_inside_a_trouble_of_powershell_is_worded_too() -> None:
+    reason = {
+        "text": "https://a.test/x: wrong bytes",
+        "form": "{url}: wrong bytes",
+        "parts": {"url": "https://a.test/x"},
+    }
+    trouble = {
+        "message": "the download failed: https://a.test/x: wrong bytes",
+        "hint": "Verbs: status.",
+        "parts": [reason],
+        "phrases": {"hint": {"text": "Verbs: status.", "form": "Verbs: {known}.", "parts": {"known": "status"}}},
+    }
+    assert heard(trouble) == trouble["message"]
+    with speaking("zh"):
+        assert heard(trouble) == "下载失败：https://a.test/x：内容不对"
+        assert heard(trouble, "hint") == "可用的指令：status。"
+
+
 @pytest.mark.parametrize(
     "wire",
     [

@@ -41,7 +41,7 @@ function Wait-Download([string]$Name) {
         # Given back, while the downloader thinks that it is done with it.
         $back = $told | Where-Object { $_.state -eq 'done' -and $_.id -in @($files | Where-Object { -not (Test-Path $_.path) } | ForEach-Object { $_.id }) }
         $failed = $told | Where-Object { $_.state -eq 'failed' } | Select-Object -First 1
-        if ($failed -and $starts) { throw (New-Trouble 'download.failed' 'the download failed: {0}' "$($failed.hint)" $failed.error) }
+        if ($failed -and $starts) { throw (New-Trouble 'download.failed' 'the download failed: {0}' (Get-Said $failed 'hint') (Get-Said $failed 'error')) }
         # Ended without a word, or with what an earlier try was told.
         if ($failed -or $back -or $ended) {
             if ($starts -ge 3) { throw (New-Trouble 'download.ended' 'the downloader ends without a word: {0}' 'Is Python whole, and is there room on the disk?' (Read-Tail "$Logs\download.err.log" 1)) }
@@ -49,7 +49,7 @@ function Wait-Download([string]$Name) {
         }
         $starts++
         $waits = $told | Where-Object { $_.state -eq 'waiting' -and $_.error } | Select-Object -First 1
-        if ($waits) { Set-Message 'download.waits' $waits.error }
+        if ($waits) { Set-Message 'download.waits' $waits.error (Get-Said $waits 'error') }
         Write-Status
         Start-Sleep -Seconds 2
     }

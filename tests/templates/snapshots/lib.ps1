@@ -44,15 +44,26 @@ function Save-Text([string]$Path, [string]$Text) {
 
 # One line of ASCII: output passes through the console's code page.
 function Format-Json($Value) {
-    $json = ConvertTo-Json $Value -Depth 6 -Compress
+    $json = ConvertTo-Json $Value -Depth 20 -Compress
     [regex]::Replace($json, '[^\x00-\x7f]', { param($m) '\u{0:x4}' -f [int][char]$m.Value })
 }
 
 function Get-Sha256([string]$Path) { if (Test-Path $Path) { (Get-FileHash -Path $Path -Algorithm SHA256).Hash.ToLower() } }
 
+# A sentence of the Python side: with its form and parts where it has them, so that it is worded where it is read.
+function Get-Said($Document, [string]$Name) {
+    $wire = $Document.phrases.$Name
+    if ($wire) { @{ text = "$($Document.$Name)"; form = $wire.form; parts = $wire.parts } } else { "$($Document.$Name)" }
+}
+
+function Get-Plain($Said) { if ($Said -is [hashtable]) { $Said.text } else { $Said } }
+
 # A trouble has a name in the catalogue, a sentence with its parts, and what to do about it. It is thrown as it is.
-function New-Trouble([string]$Id, [string]$Message, [string]$Hint, [object[]]$Parts = @()) {
-    @{ id = $Id; message = $Message -f $Parts; hint = $Hint; parts = $Parts }
+function New-Trouble([string]$Id, [string]$Message, $Hint, [object[]]$Parts = @()) {
+    $plain = @($Parts | ForEach-Object { Get-Plain $_ })
+    $trouble = @{ id = $Id; message = $Message -f $plain; hint = "$(Get-Plain $Hint)"; parts = $Parts }
+    if ($Hint -is [hashtable]) { $trouble.phrases = @{ hint = $Hint } }
+    $trouble
 }
 
 function Read-Trouble($Record) {

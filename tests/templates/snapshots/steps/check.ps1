@@ -5,6 +5,6 @@ $Check = {
     $encoded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes('{"question": true, "strict": true}'))
     if ((Invoke-Native $Python "-m guest doctor base64:$encoded" 'check' 15) -ne 0) {
         $said = (Read-Json "$Logs\check.log").error
-        throw (New-Trouble 'check.failed' 'the final check failed: {0}' "$($said.hint)" "$($said.message)")
+        throw (New-Trouble 'check.failed' 'the final check failed: {0}' (Get-Said $said 'hint') (Get-Said $said 'message'))
     }
 }

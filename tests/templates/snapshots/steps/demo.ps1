@@ -22,7 +22,7 @@ $Do = {
             Stop-Demo
             Undo-Downloads 'model'
         }
-        throw (New-Trouble 'demo.silent' 'the demo does not start: {0}' "$($said.hint)" "$($said.message)")
+        throw (New-Trouble 'demo.silent' 'the demo does not start: {0}' (Get-Said $said 'hint') (Get-Said $said 'message'))
     }
     Save-Text $chosen $Settings.servedModel
 }
