@@ -96,9 +96,10 @@ def wait_until_ready(
     # Imported here, since a preview waits for nothing and should not load the WinRM client first.
     from line.certificates import CertificateFile, known_certificates
     from line.channel import ChannelError
+    from line.delivery import Supplies
     from line.demo_certificate import told_by
     from line.outcome import BootstrapFailedError
-    from line.readiness import Patience, Supplies, wait_ready
+    from line.readiness import Patience, wait_ready
     from line.tat import find_agent
 
     certificates = CertificateFile(known_certificates())

@@ -7,17 +7,13 @@ WinRM does not answer for long, Tencent's automation agent is asked, if there is
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from guest import paths
 from guest.serving.state import answers
 from guest.serving.tls import trusting
-from guest.unattended.receivers import digest_of
 from line import demo_certificate, rescue
 from line.certificates import CertificateStore
 from line.channel import (
@@ -28,40 +24,17 @@ from line.channel import (
     VerbFailedError,
     WrongPasswordError,
 )
+from line.delivery import Delivery, Supplies
 from line.outcome import BootstrapFailedError, Ready, ReadyTimeoutError, bootstrap_failed
 from line.progress import describe
 from line.tat import TatChannel
 from line.winrm import WinRmChannel
 from words import phrase
 
-#: A second stage that the machine still waits for after so long is sent again.
-_RESEND_SECONDS = 60.0
 #: How long a failed installation may take to start again after it was asked to.
 _RETRY_SECONDS = 120.0
 #: So many bad answers one after the other are no accident.
 _BAD_ANSWERS = 5
-
-_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
-
-
-@dataclass(frozen=True)
-class Supplies:
-    """What a machine may need. `second_stage` None: it fetches it itself. `manifest` is the text of its settings.
-
-    `model_files` gives a zip of the model's small files, or None; it is asked once, when the machine needs them.
-    `webhooks` are whom the machine's own guard tells, in the name of the stack `stack`; they hold keys.
-    """
-
-    second_stage: bytes | None
-    manifest: bytes = b""
-    user_data: str = ""
-    model_files: Callable[[], bytes | None] = lambda: None
-    webhooks: str = field(default="", repr=False)
-    stack: str = ""
-
-    @property
-    def manifest_sha256(self) -> str:
-        return hashlib.sha256(self.manifest).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -136,11 +109,7 @@ class _Wait:
         self._supplies, self._progress, self._patience = supplies, progress, patience
         self._find_agent, self._clock, self._sleep, self._secrets = find_agent, clock, sleep, secrets
         self._said = ""
-        self._notes: list[str] = []
-        self._sent: float | None = None
-        self._configured = not supplies.manifest
-        self._certified = False  # the demo's certificate went, or the machine keeps its own
-        self._refusals = 0
+        self._delivery = Delivery(supplies, place.rpartition(":")[0], self._say, clock)
         self._refused: float | None = None  # since when the password is refused
         self._shut_out: WrongPasswordError | None = None  # it was refused for so long that it is not tried again
         self._silent: float | None = None  # since when WinRM does not answer
@@ -171,7 +140,7 @@ class _Wait:
                     else phrase("The machine does not answer just now.")
                 )
                 if self._look_over_tat():
-                    self._notes.append(_over_tat_only(error))
+                    self._delivery.notes.append(_over_tat_only(error))
                     return self._ready(start)
             except VerbFailedError as error:
                 self._bear_answer(error)
@@ -180,7 +149,7 @@ class _Wait:
             self._sleep(pause)
 
     def _ready(self, start: float) -> Ready:
-        return Ready(self._status or {}, self._clock() - start, tuple(dict.fromkeys(self._notes)))
+        return Ready(self._status or {}, self._clock() - start, tuple(dict.fromkeys(self._delivery.notes)))
 
     def _look(self, channel: Channel) -> bool:
         """One look at the machine; True when all is well. Raises ChannelErrors."""
@@ -194,7 +163,7 @@ class _Wait:
             return False
         first, self._status = self._status is None, status
         phase = status.get("phase")
-        if self._configure(channel, status, is_first=first):
+        if self._delivery.configure(channel, status, is_first=first):
             return False
         if phase == "failed":
             self._failed(channel, status)
@@ -203,15 +172,16 @@ class _Wait:
             self._revive(channel, status)
             return False
         self._revived = None
-        if channel is self._channel and self._certify(channel, status):
+        if channel is self._channel and self._delivery.certify(channel, status):
             return False
         # A machine that is ready says that its demo answers, also where that waits for its key.
         if phase != "ready" or demo_certificate.told_by(status) != "":
             self._say(describe(status))
         if phase == "ready":
-            self._tell_receivers(channel, status)
+            if channel is self._channel:
+                self._delivery.tell_receivers(channel, status)
             return self._is_answering()
-        self._push(channel, status)
+        self._delivery.push(channel, status)
         return False
 
     def _is_answering(self) -> bool:
@@ -230,123 +200,11 @@ class _Wait:
         self._trouble = UnreachableError(told, phrase("Is your own address in chatglm:operatorCidrs?"))
         return False
 
-    # --- what the machine is given -----------------------------------------------------------------------------
-
-    def _push(self, channel: Channel, status: Mapping[str, Any]) -> None:
-        """Send the second stage at once, and again when the machine still waits for it long after."""
-        stage = self._supplies.second_stage
-        if stage is None:
-            return
-        ours = hashlib.sha256(stage).hexdigest()
-        if status.get("secondStage") == ours:
-            return
-        wanted = _SHA256.search(str(status.get("waitsFor")))
-        if wanted and wanted[0] != ours:
-            raise BootstrapFailedError(
-                phrase("second stage"),
-                phrase(
-                    "the machine waits for {hash}..., which this version of the project does not make",
-                    hash=wanted[0][:12],
-                ),
-                phrase("Run `pulumi up` with the version that launched the machine, or launch it anew."),
-            )
-        now = self._clock()
-        again = bool(status.get("waitsFor")) and self._sent is not None and now - self._sent > _RESEND_SECONDS
-        if self._sent is None:
-            self._push_model_files(channel, status)
-        if self._sent is None or again or "broken" in str(status.get("waitsFor")):
-            self._say(phrase("Sending the second stage."))
-            channel.upload(stage, paths.SECOND_STAGE_NAME)
-            self._sent = now
-
-    def _push_model_files(self, channel: Channel, status: Mapping[str, Any]) -> None:
-        """Before the second stage, whose downloader takes them; without them the machine fetches them itself."""
-        has_model = any(step.get("name") == "model" and step.get("state") == "done" for step in status.get("steps", []))
-        files = None if has_model else self._supplies.model_files()
-        if files is not None:
-            self._say(phrase("Sending the model's small files."))
-            try:
-                channel.upload(files, paths.MODEL_FILES_NAME)
-            except VerbFailedError as error:
-                self._say(phrase("The machine does not take the model's small files: {message}", message=error.message))
-
-    def _configure(self, channel: Channel, status: Mapping[str, Any], *, is_first: bool) -> bool:
-        """Hand over settings that have changed since the machine got its own; True when it starts anew with them."""
-        if self._configured or status.get("manifest") == self._supplies.manifest_sha256:
-            return False
-        is_older = "manifest" not in status
-        if is_older and not (is_first and status.get("phase") == "ready"):
-            return False  # not so far yet, or launched a moment ago
-        self._configured = True
-        self._say(phrase("The settings have changed: handing them over."))
-        try:
-            if is_older:
-                self._teach(channel)
-            told = rescue.configure(channel, self._supplies.manifest)
-        except VerbFailedError as error:
-            self._notes.append(phrase("The machine keeps the settings that it has: {error}", error=error))
-            return False
-        if told.get("changed"):
-            self._say(phrase("The machine takes over: {changed}.", changed=", ".join(map(str, told["changed"]))))
-        self._sent = None
-        return bool(told.get("configured"))
-
-    def _teach(self, channel: Channel) -> None:
-        """Give a machine of an older version of the project today's scripts, which the second stage holds."""
-        if self._supplies.second_stage is None:
-            raise VerbFailedError(
-                phrase(
-                    "It was launched by an older version of the project, and chatglm:packageUrl keeps "
-                    "new scripts from it."
-                ),
-                phrase("Park and restore it."),
-            )
-        zip_file = channel.upload(self._supplies.second_stage, paths.SECOND_STAGE_NAME)
-        code, said = channel.run_script(
-            f"$text = & tar.exe -xf '{zip_file}' -C '{paths.ROOT}' 2>&1 | Out-String\nWrite-Packed $LASTEXITCODE $text"
-        )
-        if code != 0:
-            raise VerbFailedError(
-                phrase("The new scripts could not be unpacked: {said}", said=said.decode("utf-8", "replace").strip())
-            )
-
-    def _certify(self, channel: Channel, status: Mapping[str, Any]) -> bool:
-        """Send the demo's key and certificate where they are needed; True when they went. Never over TAT.
-
-        A machine that keeps refusing them serves with those it has; without any it cannot serve, which is an end.
-        """
-        if self._certified:
-            return False
-        try:
-            self._certified = demo_certificate.supply(channel, status, self._place.rpartition(":")[0], self._say)
-            return self._certified
-        except VerbFailedError as error:
-            told = phrase("The machine does not take the demo's key and certificate: {error}", error=error)
-            self._refusals += 1
-            if demo_certificate.told_by(status):
-                self._certified = True
-                self._notes.append(told)
-            elif self._refusals >= _BAD_ANSWERS:
-                raise BootstrapFailedError(phrase("Web demo"), told, error.hint) from None
-            else:
-                self._say(told)
-            return False
-
-    def _tell_receivers(self, channel: Channel, status: Mapping[str, Any]) -> None:
-        """Hand over whom the machine's own guard tells; never over TAT, whose commands the console shows."""
-        ours, has = self._supplies, (status.get("unattended") or {}).get("receivers")
-        if channel is not self._channel or has is None or has == digest_of(ours.stack, ours.webhooks):
-            return
-        try:
-            channel.run_verb("receivers", {"webhooks": ours.webhooks, "stack": ours.stack})
-        except VerbFailedError as error:
-            self._notes.append(phrase("The machine does not take chatglm:webhooks: {message}", message=error.message))
-
     # --- what goes wrong ---------------------------------------------------------------------------------------
 
     def _failed(self, channel: Channel, status: Mapping[str, Any]) -> None:
         """A failure from before this waiting is tried once more; any other ends it."""
-        if self._retried is None and self._sent is None:
+        if self._retried is None and not self._delivery.has_begun:
             self._say(phrase("The installation had failed; it is started again where it stopped."))
             try:
                 channel.run_verb("retry")

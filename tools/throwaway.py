@@ -14,7 +14,8 @@ from pathlib import Path
 from components.bootstrap.render import BootstrapInputs, render
 from components.bootstrap.settings import BootstrapSettings
 from line.certificates import CertificateFile
-from line.readiness import Patience, Supplies, wait_ready
+from line.delivery import Supplies
+from line.readiness import Patience, wait_ready
 from line.winrm import WinRmChannel
 from localcloud.clock import Clock
 from localcloud.guest_runtime import GuestMachine

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,171 +20,20 @@ from line.channel import (
     VerbFailedError,
     WrongPasswordError,
 )
-from line.demo_certificate import make
-from line.outcome import BootstrapFailedError, Ready, ReadyTimeoutError
+from line.delivery import Supplies
+from line.outcome import BootstrapFailedError, ReadyTimeoutError
 from line.progress import describe
-from line.readiness import Patience, Supplies, wait_ready
+from line.readiness import Patience, wait_ready
 from localcloud.clock import Clock
 from localcloud.guest_runtime import GuestMachine
 from localcloud.windows.runtime import LocalGuests
-
-SILENT = UnreachableError("203.0.113.9:5986 does not answer (timed out).", "Is your address in operatorCidrs?")
-REFUSED = WrongPasswordError("The machine refuses Administrator's password.")
-READY = {"phase": "ready", "machine": "ins-1", "steps": []}
-
-
-def at_work(**changes: Any) -> dict[str, Any]:
-    return {"phase": "bootstrapping", "machine": "ins-1", "updated": "t1", "steps": [], **changes}
-
-
-def failed(updated: str = "t1") -> dict[str, Any]:
-    error = {"message": "the signature is NotSigned", "hint": "The next source is tried.", "logTail": "last words"}
-    steps = [{"name": "driver", "title": "NVIDIA driver", "state": "failed", "error": error}]
-    return at_work(phase="failed", updated=updated, steps=steps)
-
-
-class ScriptedMachine:
-    """Gives one answer a look; the last one for ever."""
-
-    def __init__(
-        self,
-        *answers: dict[str, Any] | ChannelError,
-        retry: ChannelError | None = None,
-        configure: ChannelError | None = None,
-        certificate: ChannelError | None = None,
-    ) -> None:
-        self.answers, self.retry, self.configure = list(answers), retry, configure
-        self.certificate = certificate
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.scripts: list[str] = []
-        self.uploads: list[tuple[str, float]] = []
-        self.verbs: list[str] = []
-        self.now = 0.0
-        self.closed = False
-
-    def run_verb(self, verb: str, options: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
-        self.verbs.append(verb)
-        self.asked.append((verb, options or {}))
-        if verb == "configure":
-            if self.configure:
-                raise self.configure
-            return {"configured": True, "changed": ["demoPort"]}
-        if verb == "certificate":
-            if self.certificate:
-                raise self.certificate
-            return {}
-        if verb == "retry":
-            if self.retry:
-                raise self.retry
-            return {"started": True}
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, ChannelError):
-            raise answer
-        return answer
-
-    def run_script(self, script: str, **_: Any) -> tuple[int, bytes]:
-        self.scripts.append(script)
-        if "$Bytes" in script:
-            windows = {"the service WinRM": "Stopped"}
-            return 0, json.dumps({"entry": True, "status": None, "windows": windows, "logs": {}}).encode()
-        return 0, b""
-
-    def upload(self, content: bytes, name: str) -> str:
-        self.uploads.append((name, self.now))
-        return name
-
-    def close(self) -> None:
-        self.closed = True
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class AsksForLogin(BaseHTTPRequestHandler):
-    """The demo's page to somebody who has not logged in."""
-
-    def do_GET(self) -> None:
-        self.send_error(401)
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-
-@pytest.fixture
-def page() -> Iterator[int]:
-    """A page that asks for a log-in, on this computer."""
-
-    with HTTPServer(("127.0.0.1", 0), AsksForLogin) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-@pytest.fixture
-def wait(tmp_path: Path, page: int) -> Callable[..., tuple[Ready, list[str]]]:
-    def run(machine: ScriptedMachine, **changes: Any) -> tuple[Ready, list[str]]:
-        said: list[str] = []
-        values: dict[str, Any] = {
-            "machine": "ins-1",
-            "demo_port": page,
-            "timeout_minutes": 30,
-            "supplies": Supplies(b"zip"),
-            "certificates": CertificateFile(tmp_path / "known.json"),
-            "progress": said.append,
-            "channel": machine,
-            "clock": lambda: machine.now,
-            "sleep": machine.sleep,
-            **changes,
-        }
-        try:
-            return wait_ready("127.0.0.1", "secret", **values), said
-        finally:
-            assert machine.closed
-
-    return run
-
-
-Wait = Callable[..., tuple[Ready, list[str]]]
+from tests.line.scripted import READY, REFUSED, SILENT, ScriptedMachine, Wait, at_work, failed
 
 
 def test_ready_is_when_the_machine_says_so_and_the_page_answers(wait: Wait) -> None:
     ready, said = wait(ScriptedMachine(SILENT, at_work(), READY))
     assert ready.seconds == 10
     assert said[0] == "The machine starts."
-
-
-def test_the_second_stage_is_sent_at_the_first_contact_and_once(wait: Wait) -> None:
-    machine = ScriptedMachine(SILENT, at_work(), at_work(), at_work(), READY)
-    wait(machine)
-    assert machine.uploads == [("stage2.zip", 5.0)]
-
-
-def test_a_broken_second_stage_is_sent_again(wait: Wait) -> None:
-    broken = at_work(phase="waiting", waitsFor="second stage came broken and was thrown away")
-    machine = ScriptedMachine(at_work(), broken, READY)
-    wait(machine)
-    assert len(machine.uploads) == 2
-
-
-def test_a_lost_second_stage_is_sent_again_after_a_while(wait: Wait) -> None:
-    waiting = at_work(phase="waiting", waitsFor="second stage has not come yet")
-    machine = ScriptedMachine(*[waiting] * 16, READY)
-    wait(machine)
-    assert [at for _, at in machine.uploads] == [0, 65]
-
-
-def test_a_machine_of_another_version_of_the_project_is_told_and_not_sent_what_it_refuses(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(phase="waiting", waitsFor=f"second stage {'0' * 64} has not come yet"))
-    with pytest.raises(BootstrapFailedError, match="does not make") as told:
-        wait(machine)
-    assert machine.uploads == []
-    assert "the version that launched the machine" in told.value.hint
-
-
-def test_a_machine_that_fetches_it_itself_is_sent_nothing(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(), READY)
-    wait(machine, supplies=Supplies(None))
-    assert machine.uploads == []
 
 
 def test_the_status_of_an_image_is_not_believed(wait: Wait) -> None:
@@ -310,7 +154,7 @@ def test_one_bad_answer_is_borne_and_five_in_a_row_are_told(wait: Wait) -> None:
     assert machine.now == 25
 
 
-# --- an installation that has stopped without a word -----------------------------------------------------------
+# --- an installation that has stopped without a word -----------------------------------------------------------------
 
 STALE = at_work(step="cuda", heartbeat={"seconds": 900, "stale": True})
 
@@ -342,63 +186,7 @@ def test_a_ready_machine_needs_no_heartbeat(wait: Wait) -> None:
     assert "retry" not in machine.verbs
 
 
-# --- changed settings ------------------------------------------------------------------------------------------
-
-MANIFEST = b'{"settings": {}}'
-OURS = hashlib.sha256(MANIFEST).hexdigest()
-SUPPLIES = Supplies(b"zip", MANIFEST)
-
-
-def test_a_living_machine_gets_changed_settings_and_is_waited_for(wait: Wait) -> None:
-    before = {**READY, "manifest": "0" * 64}
-    machine = ScriptedMachine(before, at_work(manifest=OURS), {**READY, "manifest": OURS})
-    ready, said = wait(machine, supplies=SUPPLIES)
-    assert machine.uploads[0] == ("manifest.json", 0.0)
-    assert ("configure", {"sha256": OURS}) in machine.asked
-    assert said[:2] == ["The settings have changed: handing them over.", "The machine takes over: demoPort."]
-    assert ready.seconds == 10, "a machine that was ready before is not taken for ready with them"
-
-
-def test_a_machine_with_these_settings_is_left_alone(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(manifest=OURS), {**READY, "manifest": OURS})
-    wait(machine, supplies=SUPPLIES)
-    assert "configure" not in machine.verbs
-
-
-def test_a_machine_in_the_midst_of_its_installation_gets_changed_settings_too(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(manifest="0" * 64), at_work(manifest=OURS), {**READY, "manifest": OURS})
-    wait(machine, supplies=SUPPLIES)
-    assert machine.uploads[0] == ("manifest.json", 0.0)
-
-
-def test_a_machine_that_was_launched_a_moment_ago_or_is_older_and_at_work_is_taught_nothing(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(), READY)
-    wait(machine, supplies=SUPPLIES)
-    assert "configure" not in machine.verbs
-
-
-def test_settings_that_a_training_forbids_now_are_told_and_do_not_fail_the_update(wait: Wait) -> None:
-    training = VerbFailedError("A training runs.", "Run pulumi up again when it has ended.")
-    ready, _ = wait(ScriptedMachine({**READY, "manifest": "0" * 64}, configure=training), supplies=SUPPLIES)
-    assert ready.notes == (
-        "The machine keeps the settings that it has: A training runs. Run pulumi up again when it has ended.",
-    )
-
-
-def test_a_machine_of_an_older_version_is_taught_first(wait: Wait) -> None:
-    machine = ScriptedMachine(READY, {**READY, "manifest": OURS})
-    wait(machine, supplies=SUPPLIES)
-    assert [name for name, _ in machine.uploads] == ["stage2.zip", "manifest.json"]
-    assert "tar.exe -xf 'stage2.zip'" in machine.scripts[0]
-
-
-def test_a_second_stage_that_is_there_is_not_sent_again(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(secondStage=hashlib.sha256(b"zip").hexdigest()), READY)
-    wait(machine)
-    assert machine.uploads == []
-
-
-# --- without WinRM ---------------------------------------------------------------------------------------------
+# --- without WinRM ---------------------------------------------------------------------------------------------------
 
 
 def test_a_silent_winrm_is_gone_around_over_tat_and_the_update_ends_ready(wait: Wait) -> None:
@@ -442,7 +230,7 @@ def test_a_ready_machine_with_a_closed_port_is_set_right_once(wait: Wait) -> Non
 def test_a_machine_whose_user_data_never_ran_gets_it_over_tat(wait: Wait) -> None:
     agent = ScriptedMachine(NotPreparedError("not yet"), at_work(), READY)
     agent.run_script = never_ran(agent)  # type: ignore[method-assign]
-    supplies = Supplies(b"zip", MANIFEST, "<powershell>\nfirst stage\n</powershell>\n")
+    supplies = Supplies(b"zip", b"{}", "<powershell>\nfirst stage\n</powershell>\n")
     wait(ScriptedMachine(SILENT), find_agent=lambda: agent, supplies=supplies)
     assert "first stage\nWrite-Packed 0 'started'" in agent.scripts
 
@@ -462,7 +250,7 @@ def test_a_machine_that_nothing_began_on_is_begun_at_the_first_look(wait: Wait) 
         wait(
             ScriptedMachine(SILENT),
             find_agent=lambda: agent,
-            supplies=Supplies(b"zip", MANIFEST, "<powershell>\nfirst stage\n</powershell>\n"),
+            supplies=Supplies(b"zip", b"{}", "<powershell>\nfirst stage\n</powershell>\n"),
         )
     assert agent.scripts.count("first stage\nWrite-Packed 0 'started'") == 1
 
@@ -543,166 +331,7 @@ def test_the_whole_way_with_a_machine_of_the_local_cloud(tmp_path: Path) -> None
     assert len(CertificateFile(tmp_path / "known.json").get("ins-9") or "") == 64
 
 
-def test_the_models_small_files_come_before_the_second_stage_and_once(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(), at_work(), READY)
-    wait(machine, supplies=Supplies(b"zip", model_files=lambda: b"files"))
-    assert [name for name, _ in machine.uploads] == ["model-files.zip", "stage2.zip"]
-
-
-def test_where_they_cannot_be_had_the_machine_fetches_them(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(), READY)
-    wait(machine, supplies=Supplies(b"zip", model_files=lambda: None))
-    assert [name for name, _ in machine.uploads] == ["stage2.zip"]
-
-
-def test_a_machine_that_does_not_take_them_is_told_and_goes_on(wait: Wait) -> None:
-    machine = ScriptedMachine(at_work(), READY)
-    upload = machine.upload
-
-    def refuse(content: bytes, name: str) -> str:
-        if name == "model-files.zip":
-            raise VerbFailedError("no room")
-        return upload(content, name)
-
-    machine.upload = refuse  # type: ignore[method-assign]
-    _, said = wait(machine, supplies=Supplies(b"zip", model_files=lambda: b"files"))
-    assert "The machine does not take the model's small files: no room" in said
-    assert [name for name, _ in machine.uploads] == ["stage2.zip"]
-
-
-def test_a_machine_that_has_the_model_is_sent_none(wait: Wait) -> None:
-    model = {"name": "model", "title": "ChatGLM-6B model", "state": "done"}
-    machine = ScriptedMachine(at_work(steps=[model]), READY)
-    _, said = wait(machine, supplies=Supplies(b"zip", model_files=lambda: b"files"))
-    assert [name for name, _ in machine.uploads] == ["stage2.zip"]
-    assert said[0] == "1 of 1 steps done"
-
-
-def test_one_that_has_other_things_or_the_model_under_way_is_sent_them(wait: Wait) -> None:
-    steps = [
-        {"name": "driver", "title": "NVIDIA driver", "state": "done"},
-        {"name": "model", "title": "ChatGLM-6B model", "state": "running"},
-    ]
-    machine = ScriptedMachine(at_work(steps=steps), READY)
-    wait(machine, supplies=Supplies(b"zip", model_files=lambda: b"files"))
-    assert [name for name, _ in machine.uploads] == ["model-files.zip", "stage2.zip"]
-
-
 def test_a_download_that_failed_is_told_before_its_step_begins() -> None:
     trouble = {"state": "failed", "file": "a.bin", "message": "a.bin: HTTP 404", "hint": ""}
     told = describe(at_work(steps=[{"title": "ChatGLM-6B model", "state": "pending", "download": trouble}]))
     assert told == "0 of 1 steps done; ChatGLM-6B model: its download failed: a.bin: HTTP 404"
-
-
-def receivers(machine: ScriptedMachine) -> list[dict[str, Any]]:
-    return [options for verb, options in machine.asked if verb == "receivers"]
-
-
-@pytest.mark.parametrize("has", ["", "other-digest"])
-def test_a_ready_machine_is_told_whom_its_own_guard_tells(has: str, wait: Wait) -> None:
-    machine = ScriptedMachine({**READY, "unattended": {"receivers": has}})
-    supplies = Supplies(None, webhooks="slack https://hooks.example/x", stack="dev")
-    wait(machine, supplies=supplies)
-    assert receivers(machine)[0] == {"webhooks": "slack https://hooks.example/x", "stack": "dev"}
-    assert "hooks.example" not in repr(supplies)
-
-
-def test_a_machine_that_does_not_take_them_says_so_in_the_notes_and_is_ready(wait: Wait) -> None:
-    machine = ScriptedMachine({**READY, "unattended": {"receivers": ""}})
-    run_verb = machine.run_verb
-
-    def refuse(verb: str, options: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-        if verb == "receivers":
-            raise VerbFailedError("its disk is full")
-        return run_verb(verb, options, **more)
-
-    machine.run_verb = refuse  # type: ignore[method-assign]
-    ready, _ = wait(machine, supplies=Supplies(None, webhooks="slack https://hooks.example/x", stack="dev"))
-    assert ready.notes == ("The machine does not take chatglm:webhooks: its disk is full",)
-
-
-@pytest.mark.parametrize("unattended", [{"receivers": ""}, {}, None])
-def test_a_machine_that_has_them_or_is_of_an_older_version_is_told_nothing(unattended: Any, wait: Wait) -> None:
-    machine = ScriptedMachine({**READY, "unattended": unattended})
-    wait(machine, supplies=Supplies(None))
-    assert receivers(machine) == []
-
-
-# --- the demo over HTTPS ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def secure_page(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """A page over TLS, and its certificate."""
-    made = make("127.0.0.1", datetime.now(UTC))
-    file = tmp_path / "both.pem"
-    file.write_bytes(made.both)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-
-    with HTTPServer(("127.0.0.1", 0), AsksForLogin) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_port, made.certificate
-        server.shutdown()
-
-
-def with_tls(certificate: str | None, **changes: Any) -> dict[str, Any]:
-    return {**READY, "tls": {"certificate": certificate}, **changes}
-
-
-def test_a_machine_that_waits_for_its_certificate_gets_one_and_is_asked_over_https(
-    wait: Wait, secure_page: tuple[int, str]
-) -> None:
-    port, certificate = secure_page
-    machine = ScriptedMachine(at_work(), at_work(tls={"certificate": None}), with_tls(certificate))
-    ready, said = wait(machine, demo_port=port)
-    assert [name for name, _ in machine.uploads] == ["stage2.zip", "demo-tls.pem"]
-    assert machine.verbs.count("certificate") == 1
-    assert "The machine has no certificate for its demo yet. Sending one with its key." in said
-    assert ready.status["tls"]["certificate"] == certificate
-
-
-def test_a_page_with_another_certificate_than_the_machines_is_not_the_demo(
-    wait: Wait, secure_page: tuple[int, str]
-) -> None:
-    port, _ = secure_page
-    other = make("127.0.0.1", datetime.now(UTC)).certificate
-    with pytest.raises(ReadyTimeoutError, match=r"https://127.0.0.1:.* does not answer from here"):
-        wait(ScriptedMachine(with_tls(other)), demo_port=port)
-
-
-def test_a_page_in_the_clear_is_not_the_demo_of_a_machine_with_tls(wait: Wait) -> None:
-    own = make("127.0.0.1", datetime.now(UTC)).certificate
-    with pytest.raises(ReadyTimeoutError, match=r"https://127.0.0.1:.* does not answer from here"):
-        wait(ScriptedMachine(with_tls(own)))
-
-
-def test_a_key_never_goes_over_tat_and_the_end_says_what_is_missing(wait: Wait) -> None:
-    agent = ScriptedMachine(with_tls(None))
-    with pytest.raises(ReadyTimeoutError, match="key and certificate, which go over WinRM alone") as told:
-        wait(ScriptedMachine(SILENT), find_agent=lambda: agent)
-    assert agent.uploads == []
-    assert "certificate" not in agent.verbs
-    assert "5986" in told.value.hint
-
-
-def test_a_machine_that_refuses_its_key_is_asked_once_and_that_is_told(
-    wait: Wait, secure_page: tuple[int, str]
-) -> None:
-    port, certificate = secure_page
-    elsewhere = make("203.0.113.9", datetime.now(UTC)).certificate
-    refusal = VerbFailedError("The rights of C:\\chatglm could not be set.", "Look at the step windows.")
-    machine = ScriptedMachine(with_tls(elsewhere), with_tls(certificate), certificate=refusal)
-    ready, _ = wait(machine, demo_port=port)
-    assert machine.verbs.count("certificate") == 1
-    assert "does not take the demo's key and certificate: The rights of" in ready.notes[0]
-
-
-def test_a_machine_that_can_never_serve_for_want_of_its_key_ends_the_waiting(wait: Wait) -> None:
-    refusal = VerbFailedError("The rights of C:\\chatglm could not be set.", "Look at the step windows.")
-    machine = ScriptedMachine(with_tls(None), certificate=refusal)
-    with pytest.raises(BootstrapFailedError, match="does not take the demo's key and certificate") as told:
-        wait(machine)
-    assert "Look at the step windows." in told.value.hint
-    assert 1 < machine.verbs.count("certificate") < 10, "once may be an accident"

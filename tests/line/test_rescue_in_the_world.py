@@ -15,7 +15,8 @@ from components.bootstrap.render import BootstrapInputs, Rendered, render
 from components.bootstrap.settings import BootstrapSettings
 from line.certificates import CertificateFile
 from line.channel import VerbFailedError
-from line.readiness import Patience, Supplies, wait_ready
+from line.delivery import Supplies
+from line.readiness import Patience, wait_ready
 from line.rescue import look, start_again
 from line.tat import TatChannel, find_agent
 from line.winrm import WinRmChannel

@@ -19,7 +19,8 @@ MODULES = {
     "components/guards.py": "tests/components/test_guards.py",
     "components/hooks.py": "tests/components/test_hooks.py",
     "tencent/ownership.py": "tests/tencent/test_ownership.py",
-    "line/readiness.py": "tests/line/test_readiness.py",
+    "line/readiness.py": "tests/line/test_readiness.py tests/line/test_delivery.py",
+    "line/delivery.py": "tests/line/test_delivery.py",
     "guest/download": "tests/guest/download",
     "guest/training/runs.py": "tests/guest/training/test_runs.py tests/guest/training/test_verbs.py",
 }
