@@ -76,10 +76,9 @@ class Bootstrap:
         self._second_stage_trouble = ""
         self._states: dict[str, StepState] = {}
         self.manifest: Manifest = read_manifest((root / MANIFEST).read_text(encoding="utf-8"))
-        first_stage = json.loads((own / _FIRST_STAGE_RECORD).read_text(encoding="utf-8"))["steps"]
         installed = self._read_installed()
         self._done_before = installed.steps
-        self._installation = Installation(self.manifest, first_stage, installed, rates)
+        self._installation = Installation(self.manifest, _first_stage(root, own), installed, rates)
 
     @property
     def finished(self) -> bool:
@@ -238,6 +237,15 @@ class Bootstrap:
             downloads["partial"],
             _text(mark) if mark.is_file() else "",
         )
+
+
+def _first_stage(root: Path, own: Path) -> list[str]:
+    """The steps that came with the user data; all that are there, on a disk that Windows' own scripts have made."""
+    try:
+        steps: list[str] = json.loads(_text(own / _FIRST_STAGE_RECORD))["steps"]
+        return steps
+    except FileNotFoundError:
+        return sorted(path.stem for path in (root / "steps").glob("*.ps1"))
 
 
 def _text(path: Path) -> str:

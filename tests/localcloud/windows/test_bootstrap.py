@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,14 @@ def test_a_second_stage_that_nobody_announces_is_found(
 
     asyncio.run(live())
     assert task.finished
+
+
+def test_a_disk_that_windows_own_scripts_have_made_is_played_on(task: Bootstrap, tmp_path: Path) -> None:
+    (tmp_path / "local-guest" / "first-stage.json").unlink()
+    root, own = tmp_path / "chatglm", tmp_path / "local-guest"
+    told = []
+    for one in (task, Bootstrap("ins-1", root, own, Clock(speed=float("inf")), FaultQueue(tmp_path), Rates())):
+        one.write_status()
+        status = json.loads((root / "state" / "status.json").read_text(encoding="utf-8"))
+        told.append((status["phase"], [(step["name"], step["state"]) for step in status["steps"]]))
+    assert told[0] == told[1]
