@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from components.lifecycle import Action, Plan, aged
+from components.images import aged
+from components.lifecycle import Action, Plan
 from components.settings import Settings
 from tencent.facts import Facts
 from tencent.names import image_name

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pulumi
 from tencentcloud_iac_pulumi import image
 
-from components import lifecycle
+from components.images import CapturePlan
 from tencent.names import image_name
 
 
 @dataclass(frozen=True)
 class CaptureArgs:
-    plan: lifecycle.CapturePlan
+    plan: CapturePlan
     tags: Mapping[str, str]
     hooks: pulumi.ResourceHookBinding
     after: Sequence[pulumi.Resource] = ()  # what stays in the state for as long as this does

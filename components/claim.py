@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from components.identity import Identity, stash
-from components.lifecycle import Action, Plan, newest
+from components.images import newest
+from components.lifecycle import Action, Plan
 from components.prior import Prior
 from components.settings import Settings
 from tencent.cloud import Cloud

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 import pulumi
 
 from components.claim import demand_own_machine, own_images
-from components.lifecycle import made_of_itself, newest, proves
+from components.images import made_of_itself, newest, proves
 from components.settings import Settings
 from tencent.cloud import Cloud
 from tencent.errors import CloudError

@@ -6,43 +6,21 @@ that order: to park is to leave the machine out and to declare an image of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import Enum
 
 import pulumi
 
 from components.drift import drift_notes
+from components.images import CapturePlan, aged, is_making, newest, parked_itself, pinned_notes, proves, retained
 from components.prior import Prior, Taken
 from components.settings import Settings
-from guest.unattended.names import parse_parked
-from guest.unattended.words import say
+from components.zones import candidate_zones, choose_zone, first
 from tencent.facts import DiskOffer, Facts, Image, Instance
-from words import LANGUAGES, language, phrase
-
-#: An image that is this young counts as the last state of its machine: an update that failed after its capture
-#: may go on with that image. Twice the hour that the plug-in gives an image to become NORMAL.
-FRESH = timedelta(hours=2)
+from words import phrase
 
 #: Ends the name of the record of a machine that no complete update knew.
 ADOPTED = "-adopted"
-
-#: Zones that the type list names for GN7, per region (GPU computing types, product document 560, about 2022).
-GN7_ZONES = {
-    "ap-guangzhou": (3, 4),
-    "ap-shanghai": (2, 4),
-    "ap-nanjing": (1, 2),
-    "ap-beijing": (3, 5),
-    "ap-chengdu": (1,),
-    "ap-chongqing": (1,),
-    "ap-hongkong": (2,),
-    "ap-singapore": (1,),
-    "ap-mumbai": (2,),
-    "na-siliconvalley": (2,),
-    "na-ashburn": (2,),
-    "eu-frankfurt": (1,),
-}
 
 
 class Action(Enum):
@@ -74,19 +52,6 @@ class MachinePlan:
 
 
 @dataclass(frozen=True)
-class CapturePlan:
-    """An image to declare. `image_id` is empty until it is taken."""
-
-    generation: int
-    machine_id: str
-    image_id: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"capture-{self.generation}"
-
-
-@dataclass(frozen=True)
 class Plan:
     """What to declare, what that will do, and what stands in the way.
 
@@ -114,11 +79,6 @@ class Plan:
 
 class PlanError(pulumi.RunError):
     """The wanted state cannot be reached; the text says why and what to do."""
-
-
-def candidate_zones(settings: Settings, region: str) -> tuple[str, ...]:
-    """The zones to try, best first: the ones that the settings name, else the region's known ones."""
-    return settings.zones or tuple(f"{region}-{number}" for number in GN7_ZONES.get(region, ()))
 
 
 def plan(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
@@ -158,10 +118,10 @@ def _record(machine: Instance, prior: Prior) -> str:
 
 def _keep(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> Plan:
     machine = MachinePlan(living.launch, living.zone, living.image_id, _record(living, prior), living)
-    captures, retired = _retention(settings, prior, facts, staying=living.id)
+    captures, retired = retained(settings, prior, facts, staying=living.id)
     # Whoever says `running` after a park that failed goes on working: the image that it left is outdated.
     outdated = tuple(image.id for image in facts.images or () if image.machine_id == living.id)
-    notes = (*drift_notes(settings, prior, facts, living), *_pinned(settings, facts))
+    notes = (*drift_notes(settings, prior, facts, living), *pinned_notes(settings, facts))
     return Plan(Action.KEEP, living.zone, machine, captures, retired=retired, outdated=outdated, notes=notes)
 
 
@@ -169,8 +129,8 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
     images = facts.images or ()
     current = [image for image in images if image.id not in prior.outdated]
     made = newest(image for image in current if proves(image, living, facts) or is_making(image, living, facts))
-    captures, retired = _retention(settings, prior, facts, coming=0 if made and made.usable else 1, parking=True)
-    notes = (*drift_notes(settings, prior, facts, living), *_pinned(settings, facts))
+    captures, retired = retained(settings, prior, facts, coming=0 if made and made.usable else 1, parking=True)
+    notes = (*drift_notes(settings, prior, facts, living), *pinned_notes(settings, facts))
     if made:
         notes = (
             *notes,
@@ -198,9 +158,9 @@ def _park(settings: Settings, prior: Prior, facts: Facts, living: Instance) -> P
 
 
 def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
-    captures, retired = _retention(settings, prior, facts, parking=True)
+    captures, retired = retained(settings, prior, facts, parking=True)
     image = newest(image for image in facts.images or () if image.usable)
-    notes = (*drift_notes(settings, prior, facts, None), *_pinned(settings, facts))
+    notes = (*drift_notes(settings, prior, facts, None), *pinned_notes(settings, facts))
     if facts.images is not None and image is None and not settings.discard:
         if prior.captures:
             raise PlanError(_lost(prior.captures))
@@ -229,7 +189,7 @@ def _stay(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
 
 
 def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan:
-    captures, retired = _retention(settings, prior, facts)
+    captures, retired = retained(settings, prior, facts)
     source = _source(settings, facts)
     image_id = source.id if source else _unseen_image(settings, prior, facts)
     zone, zone_refusal, passed = choose_zone(settings, prior, facts, region)
@@ -244,7 +204,7 @@ def _launch(settings: Settings, prior: Prior, facts: Facts, region: str) -> Plan
         retired=retired,
         notes=(
             *drift_notes(settings, prior, facts, None),
-            *_pinned(settings, facts, now=True),
+            *pinned_notes(settings, facts, now=True),
             *passed,
             *_gone(prior, facts, source),
         ),
@@ -332,64 +292,6 @@ def _unseen_image(settings: Settings, prior: Prior, facts: Facts) -> str:
     return settings.image_id or facts.public_image_id or ""
 
 
-def choose_zone(settings: Settings, prior: Prior, facts: Facts, region: str) -> tuple[str, str, list[str]]:
-    """The first candidate with stock, or why there is none; and what to say about the ones passed over."""
-    zones = candidate_zones(settings, region)
-    if not zones:
-        return (
-            "",
-            phrase("No zone of {region} is known to sell GPU machines: name some with chatglm:zones.", region=region),
-            [],
-        )
-    if facts.offers is None and prior.zone in zones:
-        zones = (prior.zone, *(zone for zone in zones if zone != prior.zone))
-    passed: list[str] = []
-    for zone in zones:
-        why = _no_launch(settings, facts, zone)
-        if not why:
-            return zone, "", passed
-        passed.append(
-            phrase(
-                "{instance_type} in {zone}: {why}.",
-                instance_type=settings.instance_type,
-                zone=zone,
-                why=why.rstrip("."),
-            )
-        )
-    elsewhere = [
-        phrase("{instance_type} in {zone}", instance_type=offer.instance_type, zone=offer.zone)
-        + (phrase(" at {price} CNY/h", price=offer.price) if offer.price is not None else "")
-        for offer in facts.offers or ()
-        if offer.in_stock and (offer.zone not in facts.refused_zones or offer.instance_type != settings.instance_type)
-    ]
-    advice = (
-        phrase("In stock now: {elsewhere}.", elsewhere="; ".join(elsewhere))
-        if elsewhere
-        else phrase("No GPU type of this size is in stock here now.")
-    )
-    return (
-        zones[0],
-        phrase(
-            "No zone can launch the machine. {passed} {advice} Nothing was changed.",
-            passed=" ".join(passed),
-            advice=advice,
-        ),
-        [],
-    )
-
-
-def _no_launch(settings: Settings, facts: Facts, zone: str) -> str:
-    """Why a zone cannot launch the machine, as far as it is known."""
-    if zone in facts.refused_zones:
-        return facts.refused_zones[zone]
-    if facts.offers is None:
-        return ""
-    offer = facts.offer(zone, settings.instance_type)
-    if offer is None:
-        return phrase("does not sell this type")
-    return "" if offer.in_stock else offer.reason or phrase("sold out")
-
-
 def _disk_refusal(settings: Settings, disk: DiskOffer | None) -> str:
     size = settings.system_disk_gb
     if disk is None or disk.takes(size):
@@ -406,89 +308,6 @@ def _disk_refusal(settings: Settings, disk: DiskOffer | None) -> str:
     )
 
 
-def _retention(
-    settings: Settings, prior: Prior, facts: Facts, coming: int = 0, parking: bool = False, staying: str = ""
-) -> tuple[tuple[CapturePlan, ...], tuple[Image, ...]]:
-    """The captures to declare again, and the images that the update deletes.
-
-    `coming` counts images that this update will add. Images that Pulumi's state does not hold (kept by an earlier
-    destroy, or adopted) are retired only while the stack is parked or being parked; those that machines made of
-    themselves always, or one would come with each night. What the machine that stays (`staying`) made of itself neither
-    counts nor goes: it may be about to end itself by that image, or has worked on since and deletes it.
-    """
-    places = max(settings.keep_images - coming, 0)
-    taken_ones = [taken for taken in prior.captures if taken.image_id not in prior.forgotten]
-    if facts.images is None:
-        held = sorted(taken_ones, key=lambda taken: taken.generation, reverse=True)[: places if coming else None]
-        return tuple(_declared(taken) for taken in reversed(held)), ()
-    counting = (image for image in facts.images if image.usable and not made_of_itself(image, staying))
-    usable = sorted(counting, key=lambda image: image.created, reverse=True)
-    # Never the one that a restore is pinned to: it may be what this very update restores from.
-    kept = {image.id for image in usable[:places]} | {settings.restore_image_id}
-    held_ids = {taken.image_id for taken in taken_ones}
-    captures = tuple(_declared(taken) for taken in taken_ones if taken.image_id in kept)
-    return captures, tuple(i for i in usable if i.id not in kept and (parking or i.parked or i.id in held_ids))
-
-
-def _pinned(settings: Settings, facts: Facts, *, now: bool = False) -> tuple[str, ...]:
-    """That a restore is pinned to one image, and how old that is beside the newest. `now`: in this update."""
-    if not settings.restore_image_id or facts.images is None:
-        return ()
-    image, last = facts.named_image, newest(image for image in facts.images if image.usable)
-    found = phrase(", ") + aged(image, facts) if image else phrase(", which does not exist here")
-    line = phrase(
-        "chatglm:restoreImageId pins {which} restore to {image_id}{found}",
-        which=phrase("this") if now else phrase("the next"),
-        image_id=settings.restore_image_id,
-        found=found,
-    )
-    if last and last.id != settings.restore_image_id:
-        line += phrase("; the newest is {newest}, {aged}", newest=last.id, aged=aged(last, facts))
-    return (phrase("{line}. To restore from the newest again: pulumi config rm chatglm:restoreImageId", line=line),)
-
-
-def _declared(taken: Taken) -> CapturePlan:
-    return CapturePlan(taken.generation, taken.machine_id, taken.image_id)
-
-
-def proves(image: Image, machine: Instance, facts: Facts) -> bool:
-    """Whether the image holds the last state of a machine that lives.
-
-    One that the machine made of itself never does: a machine that lives has given its own park up, and worked on.
-    """
-    return image.usable and not image.parked and image.machine_id == machine.id and facts.now - image.created <= FRESH
-
-
-def made_of_itself(image: Image, machine_id: str) -> bool:
-    """Whether this machine made the image of itself."""
-    return bool(image.parked and machine_id) and image.machine_id == machine_id
-
-
-def parked_itself(machine_id: str, image: Image) -> str:
-    """When and why the machine parked itself, in words before others; empty where this image is not of its park."""
-    if not made_of_itself(image, machine_id):
-        return ""
-    parked = parse_parked(image.parked)
-    why = say(parked.reason)[LANGUAGES.index(language())]
-    return phrase(
-        "The machine {machine_id} parked itself at {at}: {why}.", machine_id=machine_id, at=parked.at, why=why
-    )
-
-
-def is_making(image: Image, machine: Instance, facts: Facts) -> bool:
-    """Whether the image is being made of the machine right now, by a call whose answer was lost."""
-    made_by_us = image.machine_id == machine.id and not image.parked
-    return image.state == "CREATING" and made_by_us and not image.is_stuck(facts.now)
-
-
-def newest(images: Iterable[Image]) -> Image | None:
-    return max(images, key=lambda image: image.created, default=None)
-
-
-def first(zones: tuple[str, ...]) -> str:
-    return zones[0] if zones else ""
-
-
 def _lost(captures: tuple[Taken, ...]) -> str:
     last = max(captures, key=lambda taken: taken.generation)
     return phrase(
@@ -499,24 +318,3 @@ def _lost(captures: tuple[Taken, ...]) -> str:
         image_id=last.image_id,
         generation=last.generation,
     )
-
-
-def aged(image: Image, facts: Facts) -> str:
-    """How old an image is, in words. A local cloud that lives faster than real time makes images in the future."""
-    minutes = int((facts.now - image.created).total_seconds() // 60)
-    if minutes < -1:
-        made = f"{image.created:%Y-%m-%d %H:%M} UTC"
-        return phrase(
-            "made {made} by the cloud's clock, which runs {span} ahead of this computer's",
-            made=made,
-            span=_span(-minutes),
-        )
-    return phrase("{span} old", span=_span(max(0, minutes)))
-
-
-def _span(minutes: int) -> str:
-    if minutes < 60:
-        return phrase("{minutes} min", minutes=minutes)
-    if minutes < 48 * 60:
-        return phrase("{hours} h", hours=minutes // 60)
-    return phrase("{minutes} days", minutes=minutes // (24 * 60))

@@ -11,9 +11,9 @@ import pulumi
 
 from components.announcement import unknown_lines
 from components.context import Context
-from components.lifecycle import candidate_zones
 from components.prior import Prior
 from components.settings import Settings
+from components.zones import candidate_zones
 from tencent.cloud import Cloud, ask
 from tencent.errors import CloudError
 from tencent.facts import Facts

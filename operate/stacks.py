@@ -20,10 +20,10 @@ from typing import Any, NoReturn
 import yaml
 
 from components.identity import Identity
-from components.lifecycle import candidate_zones
 from components.prior import unknown_form
 from components.settings import PROJECT, Settings, load_settings
 from components.survey import NO_KEYS
+from components.zones import candidate_zones
 from operate.errors import ExitCode, OperateError
 from operate.queries import NoStackError, ask, no_engine, read, read_text
 from rehearsal.engine import HOME as ENGINE_HOME

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from components.lifecycle import aged, newest, parked_itself
+from components.images import aged, newest, parked_itself
 from line.demo_certificate import told_by
 from operate.channel import Channel
 from operate.errors import ExitCode, OperateError, from_cloud

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from components.errors import SettingsError
-from components.lifecycle import candidate_zones, newest
+from components.images import newest
 from components.settings import Settings
 from components.survey import NO_KEYS
+from components.zones import candidate_zones
 from line.tat import TatChannel
 from operate.doctor.account import check_balance, check_clock, check_keys, check_permissions, check_spot_quota
 from operate.doctor.answers import ask_cloud, dry_runs, try_launches

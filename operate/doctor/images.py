@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.lifecycle import newest
+from components.images import newest
 from components.settings import Settings
 from operate.doctor.answers import Answers
 from operate.findings import Finding, failure, ok, refused, warning

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from components import lifecycle
 from components.capture import Capture, CaptureArgs
+from components.images import CapturePlan
 from tencent.names import image_tags
 
 
@@ -18,7 +18,7 @@ def build(deploy, no_hooks, plan):
 
 
 def test_a_new_capture_switches_the_machine_off_and_leaves_its_identity(deploy, no_hooks) -> None:
-    monitor, values = build(deploy, no_hooks, lifecycle.CapturePlan(2, "ins-1"))
+    monitor, values = build(deploy, no_hooks, CapturePlan(2, "ins-1"))
     inputs = monitor.inputs("capture-2")
     assert (inputs["instanceId"], inputs["forcePoweroff"], inputs["sysprep"]) == ("ins-1", True, False)
     assert inputs["imageName"] == "chatglm-dev-2-ins-1"
@@ -26,7 +26,7 @@ def test_a_new_capture_switches_the_machine_off_and_leaves_its_identity(deploy, 
 
 
 def test_its_tags_name_stack_machine_generation_and_commit(deploy, no_hooks) -> None:
-    monitor, _ = build(deploy, no_hooks, lifecycle.CapturePlan(2, "ins-1"))
+    monitor, _ = build(deploy, no_hooks, CapturePlan(2, "ins-1"))
     assert monitor.inputs("capture-2")["tags"] == {
         "chatglm-stack": "organization/chatglm/dev",
         "chatglm-machine": "ins-1",
@@ -36,11 +36,11 @@ def test_its_tags_name_stack_machine_generation_and_commit(deploy, no_hooks) -> 
 
 
 def test_a_taken_capture_is_declared_again_but_never_changed_or_replaced(deploy, no_hooks) -> None:
-    monitor, _ = build(deploy, no_hooks, lifecycle.CapturePlan(1, "ins-0", "img-old"))
+    monitor, _ = build(deploy, no_hooks, CapturePlan(1, "ins-0", "img-old"))
     request = monitor.requests["capture-1"]
     assert {"instanceId", "imageName", "tags"} <= set(request.ignoreChanges)
 
 
 def test_the_plug_in_never_deletes_it_since_it_would_leave_the_snapshots(deploy, no_hooks) -> None:
-    monitor, _ = build(deploy, no_hooks, lifecycle.CapturePlan(1, "ins-0", "img-old"))
+    monitor, _ = build(deploy, no_hooks, CapturePlan(1, "ins-0", "img-old"))
     assert monitor.requests["capture-1"].retainOnDelete

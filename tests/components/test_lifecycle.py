@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from components.lifecycle import GN7_ZONES, Action, PlanError, aged, candidate_zones, plan
+from components.lifecycle import Action, PlanError, plan
 from components.prior import Prior, Taken
 from components.settings import Settings
-from localcloud.catalogue import FAMILY_ZONES
-from tencent.facts import DiskOffer, Facts, Image, Instance, Offer
-
-NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-REGION = "ap-guangzhou"
-ZONE, OTHER_ZONE = "ap-guangzhou-3", "ap-guangzhou-4"
-MACHINE = Instance("ins-1", "RUNNING", ZONE, "img-public", "20260102-110000", NOW - timedelta(hours=1))
-OLD = Image("img-old", "chatglm-dev-1-ins-0", "NORMAL", NOW - timedelta(days=3), 75, "ins-0", 1)
-OLDER = Image("img-older", "chatglm-dev-0-ins-9", "NORMAL", NOW - timedelta(days=9), 75, "ins-9", 0)
-FRESH = Image("img-fresh", "chatglm-dev-2-ins-1", "NORMAL", NOW - timedelta(minutes=9), 75, "ins-1", 2)
-OWN = replace(FRESH, parked="0123456789ab 2026-01-02T11:51:00Z idle minutes=41")
-SAID = "The machine ins-1 parked itself at 2026-01-02T11:51:00Z: nobody has used it for 41 min (chatglm:idleMinutes)"
-HELD = Taken(1, "img-old", "ins-0")
-
-
-def settings(**changes: Any) -> Settings:
-    return Settings(**{"adminPassword": "Correct-Horse-7", "zones": (ZONE, OTHER_ZONE), **changes})
-
-
-def facts(**changes: Any) -> Facts:
-    offers = tuple(Offer(zone, "GN7.2XLARGE32", True, Decimal("1.65")) for zone in (ZONE, OTHER_ZONE))
-    known = Facts(NOW, (), (), offers, DiskOffer(ZONE, 50, 2048, 1), Decimal("0.19"), "img-public")
-    return replace(known, **changes)
+from tencent.facts import DiskOffer, Facts
+from tests.components.situations import (
+    FRESH,
+    HELD,
+    MACHINE,
+    NOW,
+    OLD,
+    OLDER,
+    OTHER_ZONE,
+    OWN,
+    PARKED,
+    REGION,
+    RUNNING,
+    SAID,
+    ZONE,
+    facts,
+    settings,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,6 @@ class Case:
     note: str = ""
 
 
-PARKED, RUNNING = settings(state="parked"), settings()
 CASES = [
     Case(
         "an image that a machine made of itself proves nothing while the machine lives",
@@ -497,31 +487,10 @@ def test_a_stack_that_lost_everything_can_still_be_destroyed_by_a_word() -> None
     assert plan(settings(state="parked", discard=True), Prior(), facts(), REGION).action is Action.STAY_PARKED
 
 
-def test_the_next_zone_with_stock_is_used_and_the_one_passed_over_is_named() -> None:
-    offers = (
-        Offer(ZONE, "GN7.2XLARGE32", False, Decimal("1.65"), "no stock"),
-        Offer(OTHER_ZONE, "GN7.2XLARGE32", True, Decimal("1.65")),
-    )
-    made = plan(RUNNING, Prior(), facts(offers=offers), REGION)
-    assert made.zone == OTHER_ZONE
-    assert "ap-guangzhou-3: no stock" in " ".join(made.notes)
-
-
 def test_going_on_after_a_failed_park_outdates_the_image_that_it_left() -> None:
     assert plan(RUNNING, Prior("ins-1", ZONE), facts(instances=(MACHINE,), images=(OLD, FRESH)), REGION).outdated == (
         "img-fresh",
     )
-
-
-def test_all_sold_out_is_refused_and_names_what_is_in_stock() -> None:
-    offers = (
-        Offer(ZONE, "GN7.2XLARGE32", False),
-        Offer(OTHER_ZONE, "GN7.2XLARGE32", False),
-        Offer(OTHER_ZONE, "GN7.5XLARGE80", True, Decimal("2.60")),
-    )
-    made = plan(RUNNING, Prior(), facts(offers=offers), REGION)
-    assert "GN7.5XLARGE80 in ap-guangzhou-4 at 2.60 CNY/h" in made.refusal
-    assert "Nothing was changed" in made.refusal
 
 
 def test_a_new_machine_is_named_after_its_launch_so_that_no_ghost_is_ever_changed() -> None:
@@ -531,33 +500,6 @@ def test_a_new_machine_is_named_after_its_launch_so_that_no_ghost_is_ever_change
     assert second is not None
     assert first.name == "machine-20260102-120000"
     assert second.name != first.name
-
-
-images = st.builds(
-    Image,
-    id=st.uuids().map(lambda u: f"img-{u.hex[:8]}"),
-    name=st.just("chatglm-dev-1-ins-0"),
-    state=st.sampled_from(["NORMAL", "CREATING", "CREATEFAILED"]),
-    created=st.datetimes(datetime(2025, 1, 1), datetime(2026, 1, 2)).map(lambda t: t.replace(tzinfo=UTC)),
-    size_gb=st.just(75),
-    machine_id=st.sampled_from(["ins-0", "ins-1"]),
-    generation=st.integers(1, 9),
-)
-
-
-@given(st.lists(images, max_size=6, unique_by=lambda image: image.id), st.integers(1, 3), st.booleans(), st.booleans())
-def test_the_newest_usable_image_is_retired_only_behind_a_newer_capture(
-    held: list[Image], keep: int, parked: bool, alive: bool
-) -> None:
-    asked = settings(state="parked" if parked else "running", keepImages=keep, discard=True)
-    prior = Prior("ins-1", ZONE, tuple(Taken(i.generation, i.id, i.machine_id) for i in held[::2]))
-    made = plan(asked, prior, facts(instances=(MACHINE,) if alive else (), images=tuple(held)), REGION)
-    usable = sorted((i for i in held if i.usable), key=lambda image: image.created, reverse=True)
-    kept = [image for image in usable if image not in made.retired]
-    coming = made.new_capture is not None or (made.source is not None and made.source.state == "CREATING")
-    assert kept[: keep - coming] == usable[: keep - coming]
-    if made.action is Action.PARK and not coming:
-        assert made.source in kept
 
 
 def test_a_machine_that_no_complete_update_knew_is_adopted_under_another_name_and_keeps_its_tag() -> None:
@@ -581,75 +523,9 @@ def test_captures_of_which_an_update_never_learned_the_image_are_passed_over() -
     assert Prior.from_outputs({"captures": rows}).captures == (HELD,)
 
 
-def test_stock_is_that_of_the_wanted_type() -> None:
-    offers = (Offer(ZONE, "GN7.5XLARGE80", True), Offer(ZONE, "GN7.2XLARGE32", False))
-    assert "No zone can launch" in plan(settings(zones=(ZONE,)), Prior(), facts(offers=offers), REGION).refusal
-
-
-def test_an_image_that_no_state_holds_is_retired_while_parked_and_only_then() -> None:
-    images = (OLDER, OLD)
-    assert plan(PARKED, Prior(), facts(images=images), REGION).retired == (OLDER,)
-    assert plan(RUNNING, Prior(), facts(images=images), REGION).retired == ()
-
-
 def test_an_outdated_image_stays_no_proof_through_a_park_that_may_fail() -> None:
     parking = plan(
         PARKED, Prior("ins-1", ZONE, outdated=("img-fresh",)), facts(instances=(MACHINE,), images=(FRESH,)), REGION
     )
     assert parking.new_capture is not None
     assert parking.outdated == ("img-fresh",)
-
-
-def test_the_zones_that_are_tried_without_a_setting_are_those_that_the_documents_name() -> None:
-    tried = [zone for region in GN7_ZONES for zone in candidate_zones(settings(zones=()), region)]
-    recent = {"ap-guangzhou-6"}  # seen by accounts of late, and named nowhere
-    assert sorted(tried) == sorted(set(FAMILY_ZONES["GN7"]) - recent)
-    assert candidate_zones(settings(zones=()), "ap-guangzhou") == (ZONE, OTHER_ZONE), "in the order of the list"
-    assert candidate_zones(RUNNING, "ap-shanghai") == (ZONE, OTHER_ZONE), "what the settings name comes first"
-
-
-def test_a_region_in_which_nobody_knows_a_zone_is_refused_with_the_setting_that_names_one() -> None:
-    assert "No zone of ap-nowhere is known" in plan(settings(zones=()), Prior(), facts(), "ap-nowhere").refusal
-
-
-@pytest.mark.parametrize(("looked", "zone"), [(False, OTHER_ZONE), (True, ZONE)])
-def test_the_zone_of_before_comes_first_only_where_nobody_knows_what_is_sold(looked: bool, zone: str) -> None:
-    seen = facts() if looked else Facts(NOW, unknown={"everything": "no keys"})
-    assert plan(RUNNING, Prior("", OTHER_ZONE, (HELD,)), seen, REGION).zone == zone
-
-
-def test_what_is_offered_instead_is_in_stock_and_was_not_refused_already() -> None:
-    offers = (
-        Offer(ZONE, "GN7.2XLARGE32", True),
-        Offer(ZONE, "GN7.5XLARGE80", True),
-        Offer(OTHER_ZONE, "GN7.2XLARGE32", False),
-        Offer(OTHER_ZONE, "GN10X.2XLARGE40", False),
-    )
-    seen = facts(offers=offers, refused_zones={ZONE: "sold out a moment ago"})
-    refusal = plan(RUNNING, Prior(), seen, REGION).refusal
-    assert f"GN7.2XLARGE32 in {ZONE}: sold out a moment ago." in refusal
-    assert f"In stock now: GN7.5XLARGE80 in {ZONE}. Nothing was changed." in refusal
-
-
-@pytest.mark.parametrize(
-    ("age", "words"),
-    [
-        (timedelta(seconds=59), "0 min old"),
-        (timedelta(seconds=60), "1 min old"),
-        (timedelta(minutes=59, seconds=59), "59 min old"),
-        (timedelta(hours=1), "1 h old"),
-        (timedelta(hours=1, minutes=59), "1 h old"),
-        (timedelta(hours=47, minutes=59), "47 h old"),
-        (timedelta(hours=48), "2 days old"),
-        (timedelta(hours=95, minutes=59), "3 days old"),
-        (timedelta(days=40), "40 days old"),
-        (timedelta(minutes=-1), "0 min old"),
-        (
-            timedelta(minutes=-2),
-            "made 2026-01-02 12:02 UTC by the cloud's clock, which runs 2 min ahead of this computer's",
-        ),
-    ],
-    ids=lambda value: str(value) if isinstance(value, timedelta) else "",
-)
-def test_an_age_in_words(age: timedelta, words: str) -> None:
-    assert aged(replace(OLD, created=NOW - age), facts()) == words

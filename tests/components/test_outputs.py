@@ -13,7 +13,8 @@ from components.capture import Capture, CaptureArgs
 from components.claim import Claim
 from components.effects import AT_LAUNCH, TOLD, as_it_stands, digests
 from components.identity import Identity
-from components.lifecycle import Action, CapturePlan, MachinePlan, Plan
+from components.images import CapturePlan
+from components.lifecycle import Action, MachinePlan, Plan
 from components.machine import Machine, MachineArgs
 from components.network import Network, NetworkArgs
 from components.outputs import Now, stack_outputs

@@ -9,7 +9,7 @@ import pytest
 
 from components.readiness import NotReadyError, watchful_sleep
 from tencent.errors import CloudError
-from tests.components.test_lifecycle import MACHINE
+from tests.components.situations import MACHINE
 
 
 class Cloud:

@@ -10,7 +10,7 @@ from components.lifecycle import Action
 from components.prior import Prior
 from components.stock import plan_with_stock
 from tencent.errors import CloudError
-from tests.components.test_lifecycle import MACHINE, OTHER_ZONE, REGION, RUNNING, ZONE, facts, settings
+from tests.components.situations import MACHINE, OTHER_ZONE, REGION, RUNNING, ZONE, facts, settings
 
 SOLD_OUT = "ResourcesSoldOut.SpecifiedInstanceType"
 

@@ -16,6 +16,8 @@ from tests.mutants.operators import Mutant
 #: A module, or a folder of them, and the tests that are its own.
 MODULES = {
     "components/lifecycle.py": "tests/components/test_lifecycle.py",
+    "components/images.py": "tests/components/test_images.py tests/components/test_lifecycle.py",
+    "components/zones.py": "tests/components/test_zones.py",
     "components/guards.py": "tests/components/test_guards.py",
     "components/hooks.py": "tests/components/test_hooks.py",
     "tencent/ownership.py": "tests/tencent/test_ownership.py",

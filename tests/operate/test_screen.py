@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from components.lifecycle import aged
+from components.images import aged
 from operate import progress
 from operate.doctor.examination import examine
 from operate.errors import ExitCode, OperateError
