@@ -190,7 +190,8 @@ def cost(stack: StackName = None, as_json: AsJson = False) -> None:
 
     Example: chatglm cost --json
     """
-    from operate.cost import read_bill, render
+    from operate.cost import read_bill
+    from operate.cost_words import render
     from operate.stacks import list_stacks, nothing_left
 
     with session(stack, as_json, lost_too=True) as here:

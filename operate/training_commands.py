@@ -156,7 +156,7 @@ def train(
 
 
 def _check(request: TrainRequest, output: Output, *, only: bool) -> list[Report]:
-    from operate import training
+    from operate import training, training_words
 
     if request.dataset is None and request.resume is None:
         raise OperateError(
@@ -172,10 +172,10 @@ def _check(request: TrainRequest, output: Output, *, only: bool) -> list[Report]
         )
     reports = [] if request.resume else training.check_here(request)
     if only:
-        output.show({"data": [one.as_dict() for one in reports]}, *map(training.render_report, reports))
+        output.show({"data": [one.as_dict() for one in reports]}, *map(training_words.render_report, reports))
     else:
         for report in reports:
-            output.say(str(training.render_report(report)))
+            output.say(str(training_words.render_report(report)))
     return reports
 
 
@@ -231,11 +231,11 @@ def runs(stack: StackName = None, as_json: AsJson = False) -> None:
 
     Example: chatglm runs
     """
-    from operate import training
+    from operate import training_words
 
     with session(stack, as_json) as here:
         answer = here.channel().ask("runs")
-        here.output.show(answer, training.render_runs(answer))
+        here.output.show(answer, training_words.render_runs(answer))
 
 
 @tuning.command()
@@ -272,11 +272,11 @@ def evaluate(
 
     Example: chatglm evaluate my-run --samples 50
     """
-    from operate import training
+    from operate import training, training_words
 
     with session(stack, as_json) as here:
         outcome = training.evaluate(here.channel(), run, folder, here.output, checkpoint=checkpoint, samples=samples)
-        here.output.show(outcome, training.render_scores(outcome))
+        here.output.show(outcome, training_words.render_scores(outcome))
 
 
 @tuning.command()
@@ -293,11 +293,11 @@ def compare(
 
     Example: chatglm compare my-run
     """
-    from operate import training
+    from operate import training, training_words
 
     with session(stack, as_json) as here:
         told = training.compare(here.channel(), run, here.output, checkpoint=checkpoint, questions=question)
-        here.output.show(told, training.render_comparison(told))
+        here.output.show(told, training_words.render_comparison(told))
 
 
 @tuning.command()

@@ -16,7 +16,7 @@ from operate import progress
 from operate.doctor.examination import examine
 from operate.errors import ExitCode, OperateError
 from operate.output import Output
-from operate.training import render_runs
+from operate.training_words import render_runs
 from tencent.errors import ADVICE
 from tencent.facts import Facts, Image
 
