@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # only failed beside others is seen and mended, while the change at hand does not wait for it.
 once_more = || { test -n "$$CI" && echo "Once more, alone, what failed:" && $(1) --last-failed --last-failed-no-failures none; }
 
-.PHONY: help shell up park restore destroy down reset password test test-fast test-guest test-engine test-windows test-sweep test-ownership test-guard mutants bench lint format preview-change
+.PHONY: help shell up park restore destroy down reset password test test-fast test-guest test-engine test-whole test-windows test-sweep test-ownership test-guard mutants bench lint format preview-change
 
 help: ## this list / 本列表
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -69,6 +69,10 @@ else
 	@tests="-o cache_dir=$(MACHINE_VENV)/pytest -W ignore::pytest.PytestConfigWarning tests/guest"; \
 	  $(MACHINE_RUN) -m pytest -n 2 $$tests $(call once_more,$(MACHINE_RUN) -m pytest $$tests)
 endif
+
+test-whole: $(READY) ## the cases that make test has a like one of (some ten minutes; goes on where it was cut off) / make test 所省略的同类用例
+	@$(RUN) -m rehearsal.engine >/dev/null
+	@tests="--whole --go-on -m whole"; $(RUN) -m pytest -n 2 $$tests $(call once_more,$(RUN) -m pytest $$tests)
 
 test-windows: $(READY) ## every scenario of the machine's scripts, in PowerShell (an hour; goes on where it stopped) / 全部脚本场景
 	@$(RUN) -m tests.windows

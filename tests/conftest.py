@@ -12,6 +12,7 @@ import pytest
 
 from localcloud.windows.world import engine
 from rehearsal.interrupts import pass_interrupts_on
+from tests.whole import Choice, add_options
 
 Made = TypeVar("Made")
 
@@ -21,6 +22,14 @@ pass_interrupts_on()
 os.environ.setdefault("LOCALCLOUD_WINDOWS", "twin")
 # Whoever runs the tests: they expect English, unless they ask for Chinese.
 os.environ["CHATGLM_LANG"] = "en"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Choice(config))
 
 
 def pytest_report_header() -> str:

@@ -28,12 +28,14 @@ def test_several_wrong_settings_are_told_at_once_before_any_call(cloud, stack) -
     assert cloud.control.journal() == []
 
 
+@pytest.mark.whole
 def test_a_missing_password(cloud, stack) -> None:
     stack.pulumi("config", "rm", "chatglm:adminPassword", check=True)
     assert_plain(stack.up("running"), "needs a password", "pulumi config set --secret chatglm:adminPassword")
     assert cloud.control.journal() == []
 
 
+@pytest.mark.whole
 def test_a_disk_smaller_than_the_image(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok
@@ -58,12 +60,14 @@ def test_a_sold_out_zone_gives_way_to_the_next(cloud, stack) -> None:
     assert "GN7.2XLARGE32 in ap-guangzhou-3" in result.text
 
 
+@pytest.mark.whole
 def test_no_balance(cloud, stack) -> None:
     cloud.control.set_balance(0)
     assert_plain(stack.up("running"), "InvalidAccount.InsufficientBalance")
     assert cloud.control.instances() == []
 
 
+@pytest.mark.whole
 def test_wrong_keys_are_named(cloud, stack) -> None:
     wrong = {"TENCENTCLOUD_SECRET_KEY": "not-the-key"}
     assert_plain(
@@ -97,6 +101,7 @@ def test_a_broken_database_of_the_local_cloud_is_told_and_not_overwritten(tmp_pa
         ("AuthFailure.TokenFailure", "temporary keys have expired; renew them"),
     ],
 )
+@pytest.mark.whole
 def test_a_wrong_clock_and_expired_keys_change_nothing(cloud, stack, code: str, said: str) -> None:
     cloud.control.fault("*", "error", code=code, times=-1)
     assert_plain(stack.up("running"), said, "Nothing was changed")

@@ -123,6 +123,7 @@ def test_a_life_over_https_whose_keys_stand_nowhere_but_on_the_machine(cloud: Lo
     assert life.leaks() == []
 
 
+@pytest.mark.whole
 def test_a_machine_that_nobody_waits_for_does_not_serve_in_the_clear(cloud: LocalCloud, stack: Workspace) -> None:
     stack.set({"chatglm:demoTls": "true", "chatglm:waitReady": "false"})
     assert stack.up("running").ok
@@ -145,6 +146,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
 
 
 @pytest.mark.skipif(engine.find_pwsh() is None, reason=engine.describe())
+@pytest.mark.whole
 def test_a_living_machine_is_switched_over_and_back_by_its_own_scripts(world: LocalCloud, tmp_path: Path) -> None:
     from tests.stacks import open_stack
 

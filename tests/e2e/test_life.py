@@ -89,6 +89,7 @@ def test_who_goes_on_working_after_a_failed_park_does_not_get_the_older_image_ba
     assert cloud.billed() == ["snapshot"]
 
 
+@pytest.mark.whole
 def test_reclaimed_while_running_comes_back_from_the_last_image(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok
@@ -103,6 +104,7 @@ def test_reclaimed_while_running_comes_back_from_the_last_image(cloud, stack) ->
     assert_no_changes(stack)
 
 
+@pytest.mark.whole
 def test_reclaimed_then_asked_to_park_keeps_the_last_image_and_says_so(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok
@@ -115,6 +117,7 @@ def test_reclaimed_then_asked_to_park_keeps_the_last_image_and_says_so(cloud, st
     assert_no_changes(stack)
 
 
+@pytest.mark.whole
 def test_reclaimed_then_destroyed(cloud, stack) -> None:
     assert stack.up("running").ok
     cloud.control.reclaim(stack.outputs()["machineId"], notice_seconds=0)
@@ -123,6 +126,7 @@ def test_reclaimed_then_destroyed(cloud, stack) -> None:
     assert cloud.control.meter().hourly_cny == 0
 
 
+@pytest.mark.whole
 def test_an_image_deleted_by_hand_is_told_at_once_with_what_to_do(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok

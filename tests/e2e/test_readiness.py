@@ -44,6 +44,7 @@ def test_a_failed_installation_fails_the_update_with_step_error_and_hint_and_the
     assert stack.outputs()["machineId"] == machine.id
 
 
+@pytest.mark.whole
 def test_a_restored_machine_downloads_nothing(cloud, stack) -> None:
     assert stack.up("running").ok
     assert stack.up("parked").ok
@@ -53,6 +54,7 @@ def test_a_restored_machine_downloads_nothing(cloud, stack) -> None:
     assert "MB/s" not in restored.text
 
 
+@pytest.mark.whole
 def test_who_does_not_want_to_wait_does_not(cloud, stack) -> None:
     stack.set({"chatglm:waitReady": "false"})
     up = stack.up("running")

@@ -125,6 +125,7 @@ def told_of(stack: Workspace) -> dict[str, Any]:
 
 @pytest.mark.e2e
 @pytest.mark.slow
+@pytest.mark.whole
 def test_a_training_that_was_interrupted_goes_on_by_the_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The machine's inside is not what is tried here, so the quicker twin plays it.
     monkeypatch.setenv("LOCALCLOUD_WINDOWS", "twin")

@@ -73,6 +73,7 @@ def read_unit(name: str) -> configparser.ConfigParser:
 
 
 @pytest.mark.e2e
+@pytest.mark.whole
 def test_the_systemd_service_looks_once(stack: Workspace) -> None:
     service = read_unit("chatglm-guard.service")["Service"]
     assert (service["Type"], service["KillSignal"]) == ("oneshot", "SIGINT")
@@ -100,6 +101,7 @@ def test_the_systemd_timer_starts_that_service_again_after_its_end() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.whole
 def test_the_workflow_looks_once(stack: Workspace) -> None:
     document = yaml.safe_load((EXAMPLES / "guard.yml").read_text(encoding="utf-8"))
     step = document["jobs"]["guard"]["steps"][-1]

@@ -57,7 +57,10 @@ def locks(stack: Workspace) -> list[Path]:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.whole) for each in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_signal_ends_the_update_in_order_and_the_next_one_goes_on(stack: Workspace, number: signal.Signals) -> None:
     process = start(stack, "up", "--yes")
     read_until(process, "Making vpc")
@@ -73,7 +76,7 @@ def test_a_signal_ends_the_update_in_order_and_the_next_one_goes_on(stack: Works
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.whole)])
 def test_a_plan_leaves_the_stacks_file_alone_on_every_way_out(stack: Workspace, number: signal.Signals) -> None:
     file = stack_file(stack.project, stack.stack)
     before = file.read_bytes()

@@ -101,6 +101,7 @@ def test_the_whole_life_by_command(run: Run, control: tuple[Control, int, Path],
     assert file.read_bytes() == before  # the choice was for this once
 
 
+@pytest.mark.whole
 def test_a_machine_is_saved_before_the_end_and_a_named_image_is_used_once(
     run: Run, control: tuple[Control, int, Path], workspace: Workspace
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_port_opened_by_hand_is_named_and_closed_by_a_refresh(before, owner) -
     assert "by hand" not in after.text
 
 
+@pytest.mark.whole
 def test_a_rule_removed_by_hand_is_named(before, owner) -> None:
     world = before("park")
     account, [group] = owner(world), groups(world)
@@ -48,6 +49,7 @@ def test_a_rule_removed_by_hand_is_named(before, owner) -> None:
     assert f"Removed by hand from the security group {group}: ACCEPT TCP 3389 from 127.0.0.1/32" in told.text
 
 
+@pytest.mark.whole
 def test_changed_settings_are_not_taken_for_somebodys_hand(before) -> None:
     world = before("park")
     world.stack.set({"chatglm:state": "running", "chatglm:operatorCidrs[0]": "203.0.113.7/32"})
@@ -56,6 +58,7 @@ def test_changed_settings_are_not_taken_for_somebodys_hand(before) -> None:
     assert "by hand" not in told.text
 
 
+@pytest.mark.whole
 def test_an_image_deleted_while_its_machine_runs_is_forgotten_and_the_next_park_makes_another(before, owner) -> None:
     world = before("second-park")
     account, [image] = owner(world), world.normal_images()
@@ -80,6 +83,7 @@ def test_a_machine_terminated_in_the_console_comes_back_from_its_last_image(befo
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_disk_grown_by_hand_is_told_before_its_image_cannot_be_restored(before, owner) -> None:
     world = before("up")
     world.stack.set({"chatglm:chargeType": "hourly"})  # the disks of spot machines cannot grow
@@ -96,6 +100,7 @@ def test_a_disk_grown_by_hand_is_told_before_its_image_cannot_be_restored(before
     assert restored.ok, restored.text
 
 
+@pytest.mark.whole
 def test_a_renamed_image_is_known_by_its_tags(before, owner) -> None:
     world = before("restore")
     account, [image] = owner(world), world.normal_images()
@@ -107,6 +112,7 @@ def test_a_renamed_image_is_known_by_its_tags(before, owner) -> None:
     assert [machine.image_id for machine in world.machines()] == [image.id]
 
 
+@pytest.mark.whole
 def test_a_machine_shut_down_inside_windows_goes_on_costing_and_it_is_said(before, owner) -> None:
     world = before("second-park")
     account, machine = owner(world), world.machines()[0].instance_id

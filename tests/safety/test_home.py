@@ -67,6 +67,7 @@ def test_from_another_account_a_parked_image_is_not_gone(before) -> None:
     assert things(world) == here
 
 
+@pytest.mark.whole
 def test_a_colleagues_user_and_a_role_of_the_account_are_at_home(before) -> None:
     world = before("park")
     world.stack.set({"chatglm:state": "running"})
@@ -80,6 +81,7 @@ def test_a_colleagues_user_and_a_role_of_the_account_are_at_home(before) -> None
     assert (len(world.normal_images()), world.machines()) == (1, [])
 
 
+@pytest.mark.whole
 def test_what_a_refresh_from_elsewhere_forgot_is_taken_back(before) -> None:
     world = before("park")
     world.stack.set({"chatglm:state": "running"})
@@ -127,6 +129,7 @@ def with_the_engines_own_provider(world: World) -> None:
     world.stack.pulumi("stack", "import", stdin=json.dumps(exported), check=True)
 
 
+@pytest.mark.whole
 def test_a_state_of_a_version_without_a_provider_of_its_own_moves_to_it_and_nothing_is_made_anew(before) -> None:
     world = before("second-park")
     world.stack.set({"chatglm:state": "running"})
@@ -156,6 +159,7 @@ def test_a_destroy_that_keeps_the_image_says_where_it_lies(before) -> None:
     assert "account 100000000001, region ap-guangzhou" in last
 
 
+@pytest.mark.whole
 def test_whose_keys_they_are_is_asked_once_in_an_update_besides_the_plugin(before) -> None:
     world = before("restore")
     last = max(call.seq for call in world.served.control.journal())

@@ -42,6 +42,7 @@ def test_tags_bandwidth_and_name_change_in_place(before) -> None:
     assert not any(call.action in ("ResetInstance", "StopInstances") for call in world.served.control.journal())
 
 
+@pytest.mark.whole
 def test_another_password_waits_for_the_next_launch_and_the_outputs_stay_true(before) -> None:
     world = before("park")
     machine = running(world)
@@ -60,6 +61,7 @@ def test_another_password_waits_for_the_next_launch_and_the_outputs_stay_true(be
     assert "adminPassword changed" not in world.stack.preview().text
 
 
+@pytest.mark.whole
 def test_settings_that_the_machine_is_not_told_are_said_and_its_outputs_stay(before) -> None:
     world = before("park")
     running(world)
@@ -72,6 +74,7 @@ def test_settings_that_the_machine_is_not_told_are_said_and_its_outputs_stay(bef
     assert said in world.stack.preview().text, "until it is told"
 
 
+@pytest.mark.whole
 def test_the_word_for_the_own_address_is_sent_anew_by_each_up(before) -> None:
     world = before("park")
     running(world)

@@ -37,6 +37,7 @@ def test_a_running_machine_without_an_image_is_not_destroyed(before) -> None:
     assert machines(world) == here
 
 
+@pytest.mark.whole
 def test_a_destroy_without_the_program_is_refused_by_the_engine(before) -> None:
     world = before("park")
     here = machines(world)
@@ -55,7 +56,7 @@ def test_an_older_image_is_no_proof(before) -> None:
     assert machines(world) == here
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
+@pytest.mark.parametrize("command", [pytest.param("up", marks=pytest.mark.whole), "destroy"])
 def test_target_does_not_get_past_the_proof(before, command: str) -> None:
     world = before("park")
     here = machines(world)
@@ -70,6 +71,7 @@ def test_target_does_not_get_past_the_proof(before, command: str) -> None:
 @pytest.mark.parametrize(
     ("options", "more"), [(["--continue-on-error"], {}), ([], {"PULUMI_CONTINUE_ON_ERROR": "true"})]
 )
+@pytest.mark.whole
 def test_going_on_after_errors_does_not_get_past_the_proof(before, options: list[str], more: dict[str, str]) -> None:
     world = before("park")
     here = machines(world)
@@ -81,7 +83,7 @@ def test_going_on_after_errors_does_not_get_past_the_proof(before, options: list
     assert machines(world) == []
 
 
-@pytest.mark.parametrize("option", ["--replace", "--target-replace"])
+@pytest.mark.parametrize("option", ["--replace", pytest.param("--target-replace", marks=pytest.mark.whole)])
 def test_a_living_machine_is_not_replaced(before, option: str) -> None:
     world = before("park")
     world.stack.set({"chatglm:state": "running"})
@@ -93,6 +95,7 @@ def test_a_living_machine_is_not_replaced(before, option: str) -> None:
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_machine_whose_tags_were_taken_away_is_still_the_stacks_own(before) -> None:
     world = before("park")
     here = machines(world)
@@ -110,6 +113,7 @@ def test_a_machine_whose_tags_were_taken_away_is_still_the_stacks_own(before) ->
     assert len(world.normal_images()) == 1
 
 
+@pytest.mark.whole
 def test_a_living_machine_keeps_what_a_change_would_wipe_stop_or_replace(before) -> None:
     world = before("park")
     here, last = machines(world), max(call.seq for call in world.served.control.journal())

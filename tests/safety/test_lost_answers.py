@@ -45,6 +45,7 @@ def test_an_image_that_was_made_is_used(before) -> None:
     assert world.machines() == []
 
 
+@pytest.mark.whole
 def test_an_image_that_is_still_being_made_is_waited_for_and_the_older_one_goes_only_then(before) -> None:
     world = before("second-park")
     control = world.served.control
@@ -79,6 +80,7 @@ def test_a_machine_that_was_launched_is_adopted(before) -> None:
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_machine_that_was_launched_is_parked_when_that_is_wanted_now(before) -> None:
     world = before("restore")
     kill_during(world, **LAUNCH)
@@ -91,6 +93,7 @@ def test_a_machine_that_was_launched_is_parked_when_that_is_wanted_now(before) -
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_machine_that_no_state_holds_is_not_forgotten_by_a_destroy(before) -> None:
     world = before("up")
     kill_during(world, **LAUNCH)

@@ -28,6 +28,7 @@ def guarding_itself(world: World) -> Iterator[Inside]:
         yield inside
 
 
+@pytest.mark.whole
 def test_the_preview_says_it_and_the_next_up_brings_it_back_or_takes_it_over(before: Before) -> None:
     world = before("park")
     with guarding_itself(world) as inside:
@@ -62,7 +63,7 @@ def test_the_preview_says_it_and_the_next_up_brings_it_back_or_takes_it_over(bef
     assert kept.instance_id == restored.instance_id, "one image would come with each night"
 
 
-@pytest.mark.parametrize("wanted", ["parked", "running"])
+@pytest.mark.parametrize("wanted", ["parked", pytest.param("running", marks=pytest.mark.whole)])
 def test_a_persons_up_beside_waits_for_it_and_goes_on_from_its_image(before: Before, wanted: str) -> None:
     world = before("park")
     control = world.served.control

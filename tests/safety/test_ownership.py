@@ -79,6 +79,7 @@ def test_a_machine_that_only_has_the_tags_is_neither_captured_nor_ended_nor_in_t
     assert [image.id for image in world.normal_images()] == [image.id]
 
 
+@pytest.mark.whole
 def test_images_whose_names_only_begin_alike_are_nobodys_here(before, owner) -> None:
     world = before("second-park")
     account, [machine] = owner(world), world.machines()
@@ -157,6 +158,7 @@ def forget_identity(world: World) -> None:
     world.stack.pulumi("stack", "import", stdin=json.dumps(exported), check=True)
 
 
+@pytest.mark.whole
 def test_an_image_that_a_version_without_identities_kept_is_restored_by_the_next_up(before, owner) -> None:
     world = before("up-after-destroy")
     forget_marks(world, owner)
@@ -166,6 +168,7 @@ def test_an_image_that_a_version_without_identities_kept_is_restored_by_the_next
     assert owners(world) == {world.outputs()["identity"]}
 
 
+@pytest.mark.whole
 def test_a_machine_of_a_version_without_identities_that_no_state_knows_needs_a_word(before, owner) -> None:
     world = before("park")
     forget_marks(world, owner)
@@ -196,6 +199,7 @@ def test_an_older_copy_becomes_the_later_one_by_a_word(before) -> None:
     assert "was obeyed. Remove it: pulumi config rm chatglm:adopt" in idle.text
 
 
+@pytest.mark.whole
 def test_an_older_copy_may_look(before) -> None:
     world = before("park")
     copy = copy_state(world)
@@ -205,6 +209,7 @@ def test_an_older_copy_may_look(before) -> None:
     assert "This state is an older copy" in looked.text
 
 
+@pytest.mark.whole
 def test_a_state_that_was_moved_to_another_backend_goes_on_with_everything(before) -> None:
     world = before("restore")
     exported = world.stack.pulumi("stack", "export", "--show-secrets", check=True).text
@@ -217,6 +222,7 @@ def test_a_state_that_was_moved_to_another_backend_goes_on_with_everything(befor
     assert "This state is an older copy" in world.stack.up().text
 
 
+@pytest.mark.whole
 def test_an_identity_survives_a_first_update_that_failed(before) -> None:
     world = before("up")
     world.served.control.fault("RunInstances", "error", code="ResourcesSoldOut.SpecifiedInstanceType", skip=1)
@@ -227,6 +233,7 @@ def test_an_identity_survives_a_first_update_that_failed(before) -> None:
     assert world.outputs()["edition"].startswith("2-"), "the second edition of one identity"
 
 
+@pytest.mark.whole
 def test_a_search_by_tag_that_lags_does_not_launch_a_second_machine(before) -> None:
     world = before("up")
     world.served.control.fault("DescribeInstances", "error", code="InternalError", skip=3, times=-1)
@@ -243,6 +250,7 @@ def test_a_search_by_tag_that_lags_does_not_launch_a_second_machine(before) -> N
     assert tags[OWNER] in owners(world)
 
 
+@pytest.mark.whole
 def test_a_park_goes_through_where_tags_are_denied_meanwhile(before) -> None:
     world = before("second-park")
     world.served.control.fault("ModifyResourceTags", "error", code=DENIED, times=-1)
@@ -256,6 +264,7 @@ def test_a_park_goes_through_where_tags_are_denied_meanwhile(before) -> None:
     assert "Traceback" not in parked.text
 
 
+@pytest.mark.whole
 def test_where_tags_are_denied_from_the_start_nothing_is_made_and_the_permission_is_named(before) -> None:
     world = before("up")
     world.served.control.fault("CreateVpc", "error", code=DENIED, times=-1)
@@ -266,6 +275,7 @@ def test_where_tags_are_denied_from_the_start_nothing_is_made_and_the_permission
 
 
 @pytest.mark.parametrize("action", ["CreateSubnet", "CreateSecurityGroup", "RunInstances"])
+@pytest.mark.whole
 def test_a_first_launch_that_is_denied_midway_names_the_permission_and_the_next_up_goes_on(before, action: str) -> None:
     world = before("up")
     world.served.control.fault(action, "error", code=DENIED, times=-1)
@@ -284,6 +294,7 @@ def test_a_first_launch_that_is_denied_midway_names_the_permission_and_the_next_
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_first_park_whose_image_is_denied_leaves_the_machine_and_names_the_permission(before) -> None:
     world = before("park")
     world.served.control.fault("CreateImage", "error", code=DENIED, times=-1)
@@ -320,6 +331,7 @@ def test_two_copies_that_park_at_once_lose_nothing_and_one_is_told(before) -> No
     assert "Traceback" not in said
 
 
+@pytest.mark.whole
 def test_two_states_that_restore_one_kept_image_at_once_do_not_both_own_it(before) -> None:
     world = before("up-after-destroy")
     other = second_state(world)

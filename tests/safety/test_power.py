@@ -32,6 +32,7 @@ def test_a_machine_that_was_shut_down_is_said_and_started(before, owner) -> None
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_a_machine_that_cannot_be_started_is_refused_with_the_reason(before, owner) -> None:
     world = before("park")
     machine = world.machines()[0].instance_id
@@ -46,6 +47,7 @@ def test_a_machine_that_cannot_be_started_is_refused_with_the_reason(before, own
     assert (len(world.normal_images()), world.machines()) == (1, [])
 
 
+@pytest.mark.whole
 def test_a_machine_that_is_stopping_is_waited_for_before_it_is_captured(before) -> None:
     world = before("park")
     machine = world.machines()[0].instance_id
@@ -78,6 +80,7 @@ def test_an_image_that_has_been_made_for_ten_hours_is_named_as_stuck(before) -> 
     assert [each.instance_id for each in world.machines()] == []
 
 
+@pytest.mark.whole
 def test_a_machine_that_has_been_launched_for_ten_hours_is_named_as_stuck(before) -> None:
     world = before("park")
     machine = world.machines()[0].instance_id

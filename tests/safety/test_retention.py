@@ -26,6 +26,7 @@ def test_keep_images_keeps_the_last_ones_with_their_snapshots(before) -> None:
     assert {snapshot.id for snapshot in world.served.control.snapshots()} == kept
 
 
+@pytest.mark.whole
 def test_a_lower_number_takes_the_older_ones_away_at_the_next_update(before) -> None:
     world = before("second-park")
     world.stack.set({"chatglm:keepImages": "2"})
@@ -48,6 +49,7 @@ def test_a_restored_machine_is_never_left_without_the_image_that_it_came_from(be
     assert len(world.served.control.images()) == 1, "the failed one is gone too"
 
 
+@pytest.mark.whole
 def test_the_image_that_a_destroy_kept_goes_with_the_next_park(before) -> None:
     world = before("up-after-destroy")
     [kept] = world.normal_images()
@@ -72,7 +74,9 @@ def test_a_full_quota_names_the_images_oldest_first_and_the_machine_stays(before
     assert len(world.normal_images()) == 1
 
 
-@pytest.mark.parametrize("code", ["AuthFailure.UnauthorizedOperation", "InvalidImageId.InShared"])
+@pytest.mark.parametrize(
+    "code", ["AuthFailure.UnauthorizedOperation", pytest.param("InvalidImageId.InShared", marks=pytest.mark.whole)]
+)
 def test_an_older_image_that_cannot_be_deleted_is_a_leftover_and_the_machine_ends(before, code: str) -> None:
     world = before("second-park")
     [older] = world.normal_images()
@@ -87,6 +91,7 @@ def test_an_older_image_that_cannot_be_deleted_is_a_leftover_and_the_machine_end
     assert older.id not in {image.id for image in world.served.control.images()}
 
 
+@pytest.mark.whole
 def test_a_snapshot_look_up_that_is_denied_stands_in_no_ones_way(before) -> None:
     world = before("second-park")
     world.served.control.fault(
@@ -97,6 +102,7 @@ def test_a_snapshot_look_up_that_is_denied_stands_in_no_ones_way(before) -> None
     assert world.machines() == []
 
 
+@pytest.mark.whole
 def test_a_pinned_image_is_never_deleted_and_said_each_time(before) -> None:
     world = before("restore")
     [pinned] = world.normal_images()
@@ -109,6 +115,7 @@ def test_a_pinned_image_is_never_deleted_and_said_each_time(before) -> None:
     assert "the newest is" in done.text
 
 
+@pytest.mark.whole
 def test_keeping_no_image_after_a_destroy_that_kept_one_names_the_commands_that_delete_it(before) -> None:
     world = before("up-after-destroy")
     [kept] = world.normal_images()

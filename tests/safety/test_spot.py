@@ -36,6 +36,7 @@ def test_a_restore_moves_subnet_and_machine_together_to_where_there_is_stock(bef
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_when_every_zone_refuses_nothing_is_made_and_what_is_in_stock_is_named(before) -> None:
     world = before("up")
     world.served.control.fault("RunInstances", "error", code=SOLD_OUT, times=-1)
@@ -47,6 +48,7 @@ def test_when_every_zone_refuses_nothing_is_made_and_what_is_in_stock_is_named(b
     assert list(world.server.cloud.db.vpcs) == []
 
 
+@pytest.mark.whole
 def test_stock_is_told_for_the_type_that_is_wanted(before) -> None:
     world = before("up")
     world.stack.set({"chatglm:instanceType": "GN7.5XLARGE80"})
@@ -67,6 +69,7 @@ def test_a_stock_that_goes_between_the_question_and_the_launch_fails_the_update_
     assert [machine.zone for machine in world.machines()] == ["ap-guangzhou-4"]
 
 
+@pytest.mark.whole
 def test_reclaimed_while_it_is_set_up_ends_the_waiting(before) -> None:
     world = before("up")
     world.stack.set({"chatglm:waitReady": "true"})
@@ -102,6 +105,7 @@ def test_reclaimed_while_it_is_captured_keeps_the_older_image_and_drops_the_brok
     assert unchanged(world.stack)
 
 
+@pytest.mark.whole
 def test_reclaimed_while_it_is_terminated_is_found_gone(before) -> None:
     world = before("park")
     control = world.served.control
