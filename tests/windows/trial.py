@@ -20,6 +20,7 @@ import base64
 import hashlib
 import json
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -153,7 +154,12 @@ class Trial:
                 return status
             if push and status.get("waitsFor") and self._pushed != status["waitsFor"]:
                 self._pushed = status["waitsFor"]
-                self.push()
+                try:
+                    self.push()
+                except subprocess.TimeoutExpired:
+                    # The power may go at the start of this very program; then the next round ends the wait.
+                    if not self.machine.lost_power:
+                        raise
             time.sleep(_POLL_SECONDS)
         raise AssertionError(f"nothing came of it in {seconds:.0f} s: {self.explain(self.machine.status())}")
 

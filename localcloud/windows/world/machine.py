@@ -38,6 +38,8 @@ _KILL_SECONDS = 10.0
 _SHELL = ("powershell.exe", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass")
 _USER_DATA_SHELL = ("powershell.exe", "-ExecutionPolicy", "RemoteSigned", "-NonInteractive")
 _RUN = STATE_FOLDER + "/run"
+#: How often it is looked whether the power has gone while a program runs.
+_POWER_SECONDS = 1.0
 #: Of this computer's own surroundings only these reach a machine.
 _INHERITED = ("TZ", "TMPDIR", "LD_LIBRARY_PATH", "HOME")
 
@@ -161,7 +163,11 @@ class WindowsWorld:
     # Programs and files
 
     def run(self, arguments: Sequence[str], stdin: bytes | None = None, timeout: float = 120) -> Answer:
-        """Run a program of the machine as SYSTEM does, and wait for it. Raises subprocess.TimeoutExpired."""
+        """Run a program of the machine as SYSTEM does, and wait for it.
+
+        Raises subprocess.TimeoutExpired, at once where the power goes meanwhile.
+        """
+        ends = time.monotonic() + timeout
         with subprocess.Popen(
             self.inside(*arguments),
             env=self.surroundings(),
@@ -170,11 +176,14 @@ class WindowsWorld:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as process:
-            try:
-                out, err = process.communicate(stdin or b"", timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+            while True:
+                try:
+                    out, err = process.communicate(stdin or b"", _POWER_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    if self.lost_power or time.monotonic() > ends:
+                        process.kill()
+                        raise
         return Answer(out, err, self.whole_exit_code(process.pid, process.returncode))
 
     def verb(self, verb: str, text: str = "{}", stdin: bytes | None = None, timeout: float = 120) -> Answer:
