@@ -178,9 +178,10 @@ class WindowsWorld:
         ) as process:
             while True:
                 try:
-                    out, err = process.communicate(stdin or b"", _POWER_SECONDS)
+                    out, err = process.communicate(stdin or None, _POWER_SECONDS)
                     break
                 except subprocess.TimeoutExpired:
+                    stdin = None  # it is being sent
                     if self.lost_power or time.monotonic() > ends:
                         process.kill()
                         raise
