@@ -483,6 +483,10 @@ def test_parked_with_its_only_image_deleted_by_hand_says_what_to_do() -> None:
         plan(PARKED, Prior("", ZONE, (HELD,)), facts(), REGION)
 
 
+def test_of_a_machine_that_never_was_it_is_not_said_that_it_is_gone() -> None:
+    assert plan(settings(), Prior(), facts(), REGION).notes == ()
+
+
 def test_a_stack_that_lost_everything_can_still_be_destroyed_by_a_word() -> None:
     assert plan(settings(state="parked", discard=True), Prior(), facts(), REGION).action is Action.STAY_PARKED
 

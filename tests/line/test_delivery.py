@@ -97,7 +97,9 @@ def test_a_machine_that_was_launched_a_moment_ago_or_is_older_and_at_work_is_tau
 
 def test_settings_that_a_training_forbids_now_are_told_and_do_not_fail_the_update(wait: Wait) -> None:
     training = VerbFailedError("A training runs.", "Run pulumi up again when it has ended.")
-    ready, _ = wait(ScriptedMachine({**READY, "manifest": "0" * 64}, configure=training), supplies=SUPPLIES)
+    machine = ScriptedMachine(at_work(manifest="0" * 64), {**READY, "manifest": "0" * 64}, configure=training)
+    ready, _ = wait(machine, supplies=SUPPLIES)
+    assert machine.verbs.count("configure") == 1
     assert ready.notes == (
         "The machine keeps the settings that it has: A training runs. Run pulumi up again when it has ended.",
     )

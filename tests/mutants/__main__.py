@@ -1,11 +1,13 @@
 """`python -m tests.mutants`: is a change of the pure and the guarding modules noticed by their own unit tests?
 
 A sample, the same every time: each mutant is one small change, tried on a copy of the tree with the tests of its module
-alone. It goes on where it was cut off; survivors are named, with the reason where it is known (`survivors.json`).
+alone. It goes on where it was cut off: what was noticed counts as long as its module is as it was, and survivors of
+another commit are tried again. They are named, with the reason where it is known (`survivors.json`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import random
@@ -40,20 +42,20 @@ def main(
     """Try the sample, and print the share that was noticed. Ends with 1 when one survived that has no reason."""
     sample = [mutant for mutant in draw()[:count] if only in mutant.file]
     ledger = _load()
-    todo = [mutant for mutant in sample if str(mutant) not in ledger]
+    todo = [mutant for mutant in sample if _key(mutant) not in ledger]
     console.print(f"{len(sample)} mutants, {len(todo)} to try")
     began = time.monotonic()
     # Each process has a copy of the tree; one that was forked would share this one's threads.
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(noticed, mutant): mutant for mutant in todo}
         for done, future in enumerate(as_completed(futures), start=1):
-            ledger[str(futures[future])] = future.result()
+            ledger[_key(futures[future])] = future.result()
             _save(ledger)
             if not future.result():
                 console.print(f"SURVIVED: {futures[future]}")
             if done % 20 == 0:
                 console.print(f"{done} of {len(todo)}, {time.monotonic() - began:.0f} s")
-    survivors = [_told(mutant) for mutant in sample if not ledger[str(mutant)]]
+    survivors = [_told(mutant) for mutant in sample if not ledger[_key(mutant)]]
     reasons = json.loads(SURVIVORS.read_text(encoding="utf-8"))
     share = 100 * (1 - len(survivors) / len(sample))
     for name in survivors:
@@ -78,14 +80,22 @@ def _told(mutant: Mutant) -> str:
     return mutant.told((ROOT / mutant.file).read_text(encoding="utf-8"))
 
 
+def _key(mutant: Mutant) -> str:
+    return f"{mutant} of {_hash(mutant.file)}"
+
+
+@cache
+def _hash(file: str) -> str:
+    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12]
+
+
 def _load() -> dict[str, bool]:
-    """What is known of these sources and tests."""
+    """What is known of these modules, and survivors with these tests."""
     try:
         kept = json.loads(LEDGER.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    tried: dict[str, bool] = kept["tried"]
-    return tried if kept["commit"] == _state() else {}
+    return {key: was_noticed for key, was_noticed in kept["tried"].items() if was_noticed or kept["commit"] == _state()}
 
 
 def _save(ledger: dict[str, bool]) -> None:

@@ -50,6 +50,21 @@ def test_a_file_waits_for_what_the_trial_of_another_shows(end: Callable[[Origins
     assert found == [good]
 
 
+def test_the_first_large_file_of_a_source_is_its_trial_without_having_been_reserved() -> None:
+    origins, waits = Origins(), threading.Event()
+
+    def second() -> None:
+        with origins.trial(URL, "second", waits.set):
+            pass
+
+    thread = threading.Thread(target=second, daemon=True)
+    with origins.trial(URL, "first", lambda: pytest.fail("it waits for nobody")):
+        thread.start()
+        assert waits.wait(HANG_SECONDS)
+    thread.join(HANG_SECONDS)
+    assert not thread.is_alive()
+
+
 def test_a_source_that_was_demoted_before_is_tried_all_the_same() -> None:
     origins = Origins()
     origins.demote(URL)
@@ -65,3 +80,17 @@ def test_only_large_files_with_a_hash_wait_for_each_other(
 ) -> None:
     task = Task("a.bin", "model", tmp_path / "a.bin", [URL], digest, size, size)
     assert Downloader([task], Limits(bulk=100))._is_bulky(task) is bulky
+
+
+def test_the_smallest_large_file_tries_the_source_that_it_asks_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserved: list[tuple[str, str]] = []
+    monkeypatch.setattr(Origins, "reserve", lambda _, url, file: reserved.append((url, file)))
+    monkeypatch.setattr(Downloader, "fetch", lambda *_: None)
+    tasks = [
+        Task(name, "model", tmp_path / name, [f"https://one.test/{name}"], "0" * 64, size, size)
+        for name, size in (("large", 300), ("small", 10), ("less", 200))
+    ]
+    Downloader(tasks, Limits(bulk=100)).run()
+    assert reserved == [("https://one.test/less", "less"), ("https://one.test/large", "large")]

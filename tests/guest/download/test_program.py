@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bench.faulty_server import FaultyServer, Source
 from guest.download import __main__ as program
 from guest.download.limits import Limits
 from guest.exclusive import exclusive
+from guest.paths import MODEL_FILES_NAME
 
 BODY = bytes(range(1, 251)) * 40
 
@@ -106,6 +108,20 @@ def test_a_file_whose_hash_the_hub_named_is_compared_with_that_one(
         path.write_bytes(BODY[:500] + b"!" + BODY[501:])
         monkeypatch.setattr(sys, "argv", ["guest.download", str(root), "--recheck", "model"])
         assert program.main() == 0
+    assert path.read_bytes() == BODY
+
+
+def test_what_came_over_the_channel_is_not_fetched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FaultyServer({"a.bin": BODY}, {"one": Source()})
+    with server.running():
+        path = with_a_model(root, server, BODY)
+        path.unlink()
+        (root / "inbox").mkdir()
+        with zipfile.ZipFile(root / "inbox" / MODEL_FILES_NAME, "w") as archive:
+            archive.writestr("a.bin", BODY)
+        monkeypatch.setattr(program, "Limits", lambda: Limits(disk_reserve=0))
+        assert program.main() == 0
+        assert server.requests == []
     assert path.read_bytes() == BODY
 
 
