@@ -46,12 +46,15 @@ def test_a_file_that_came_is_not_fetched(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT + b"x", CONTENT[::-1]])
-def test_another_file_than_the_manifest_names_is_fetched(root: Path, content: bytes) -> None:
+def test_another_file_than_the_manifest_names_is_fetched(
+    root: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     came, wanted = bring(root, config_json=content), task(root)
     take_in(root, [wanted], Ledger(root))
     assert wanted.state == WAITING
     assert not wanted.path.exists()
     assert not came.exists()
+    assert "config.json came as another file than the manifest names" in capsys.readouterr().err
 
 
 def test_what_nobody_asked_for_goes_nowhere(root: Path) -> None:
