@@ -26,7 +26,7 @@ from rehearsal.engine import ROOT
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.trial import MODULES, noticed
 
-SAMPLE, SEED, PROCESSES = 300, 10, 2
+SAMPLE, SEED = 300, 10
 #: Nothing but numbers that were chosen, any of which would do nearly as well.
 _CHOSEN = "guest/download/limits.py"
 LEDGER = ROOT / ".local" / "mutants.json"
@@ -38,6 +38,7 @@ console = Console(highlight=False, soft_wrap=True)
 def main(
     count: Annotated[int, typer.Option(help="How many of the sample.")] = SAMPLE,
     only: Annotated[str, typer.Option(help="A part of the file's name.")] = "",
+    side_by_side: Annotated[int, typer.Option(help="How many at once; one that hangs waits and computes nothing.")] = 3,
 ) -> None:
     """Try the sample, and print the share that was noticed. Ends with 1 when one survived that has no reason."""
     sample = [mutant for mutant in draw()[:count] if only in mutant.file]
@@ -46,7 +47,7 @@ def main(
     console.print(f"{len(sample)} mutants, {len(todo)} to try")
     began = time.monotonic()
     # Each process has a copy of the tree; one that was forked would share this one's threads.
-    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(side_by_side, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(noticed, mutant): mutant for mutant in todo}
         for done, future in enumerate(as_completed(futures), start=1):
             ledger[_key(futures[future])] = future.result()
