@@ -12,11 +12,12 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -168,20 +169,23 @@ class WindowsWorld:
         Raises subprocess.TimeoutExpired, at once where the power goes meanwhile.
         """
         ends = time.monotonic() + timeout
-        with subprocess.Popen(
-            self.inside(*arguments),
-            env=self.surroundings(),
-            cwd=self.disk / "Windows/System32",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
+        # The input is a file: what is left of one that goes through a pipe is lost at each look at the power.
+        with (
+            tempfile.TemporaryFile() as given,
+            subprocess.Popen(
+                self.inside(*arguments),
+                env=self.surroundings(),
+                cwd=self.disk / "Windows/System32",
+                stdin=_filled(given, stdin or b""),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            ) as process,
+        ):
             while True:
                 try:
-                    out, err = process.communicate(stdin or None, _POWER_SECONDS)
+                    out, err = process.communicate(timeout=_POWER_SECONDS)
                     break
                 except subprocess.TimeoutExpired:
-                    stdin = None  # it is being sent
                     if self.lost_power or time.monotonic() > ends:
                         process.kill()
                         raise
@@ -337,3 +341,9 @@ class WindowsWorld:
                     stderr=out,
                     start_new_session=True,
                 )
+
+
+def _filled(file: IO[bytes], content: bytes) -> IO[bytes]:
+    file.write(content)
+    file.seek(0)
+    return file

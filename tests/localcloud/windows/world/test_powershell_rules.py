@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from localcloud.windows.world import machine
 from localcloud.windows.world.machine import WindowsWorld
 from tests.waiting import wait_until
 
@@ -87,6 +88,15 @@ def test_what_the_real_command_does_not_know_is_an_error(world: WindowsWorld, te
 )  # fmt: skip
 def test_programs_end_as_the_real_ones_do(world: WindowsWorld, line: list[str], code: int) -> None:
     assert world.run(line).exit_code == code
+
+
+def test_a_program_that_reads_late_gets_its_whole_input(world: WindowsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Far more than a pipe holds, and many looks at the power before the first line is read.
+    monkeypatch.setattr(machine, "_POWER_SECONDS", 0.01)
+    lines = b"0123456789abcde\r\n" * 20_000
+    script = "$count = 0; foreach ($line in $input) { $count++ }; $count"
+    told = world.run(["powershell.exe", "-NoProfile", "-Command", script], lines)
+    assert told.stdout.split() == [b"20000"]
 
 
 def test_a_task_outlives_who_starts_it_and_its_end_leaves_its_children(world: WindowsWorld) -> None:
