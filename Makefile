@@ -115,7 +115,7 @@ $(READY): requirements-dev.txt pyproject.toml
 	@for tool in git $(PYTHON); do command -v $$tool >/dev/null || \
 	  { echo "$$tool is missing: install it first (Debian: apt install git python3.11 python3.11-venv)."; exit 1; }; done
 	@$(PYTHON) -m venv --help >/dev/null 2>&1 || { echo "Python's venv module is missing: apt install python3.11-venv."; exit 1; }
-	@echo "Setting up the virtual environment (about a minute) / 正在准备虚拟环境 ..."
+	@echo "Setting up the virtual environment (about two minutes) / 正在准备虚拟环境 ..."
 	@$(PYTHON) -m tools.environment
 	@touch $(READY)
 

@@ -96,7 +96,7 @@ def build(target: Path) -> None:
         )
     console.print(
         phrase(
-            "Building the Pulumi engine {version} from source, once. Two idle cores took five "
+            "Building the Pulumi engine {version} from source, once. Two idle cores took seven "
             "minutes; this computer has {processors}, and what else runs here makes it longer. A "
             "build that is cut off goes on where it was.",
             version=VERSION,

@@ -109,6 +109,6 @@ def test_the_build_says_on_what_its_time_was_measured_and_on_what_it_runs(
     monkeypatch.setattr(engine, "_go_build", cut_off)
     with pytest.raises(EngineError, match="cut off"):
         ensure_engine()
-    assert "Two idle cores took five minutes" in said()
+    assert "Two idle cores took seven minutes" in said()
     assert f"this computer has {os.cpu_count()}" in said()
     assert not bare.exists(), "a build that was cut off leaves no half engine"
