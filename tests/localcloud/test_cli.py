@@ -166,6 +166,7 @@ def test_every_help_has_an_example() -> None:
     assert "python -m localcloud start" in run("--help")
 
 
+@pytest.mark.slow
 def test_accounts_users_roles_and_policies_are_made_and_listed(data: Path, tmp_path: Path) -> None:
     place = ("--data", str(data))
     secret_id = re.findall(r"secretId  (\S+)", run("add-account", "colleague", *place))[0]

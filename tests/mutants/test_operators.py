@@ -76,6 +76,7 @@ def test_a_survivor_with_a_reason_is_one_that_there_can_still_be() -> None:
         assert len(reason) > 20
 
 
+@pytest.mark.slow
 def test_the_sample_is_always_the_same_and_every_mutant_can_be_read() -> None:
     sample = draw()
     assert sample == draw()

@@ -34,6 +34,7 @@ def document(text: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_goes_from_the_data_set_to_scores_and_back_to_this_computer(
     chatglm: Chatglm, stack: Stack, data: Path, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def priced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operate.estimate.hourly_price", lambda *_: (Decimal("1.20"), ""))
 
 
+@pytest.mark.slow
 def test_time_and_cost_come_first_rows_are_held_out_and_both_models_are_compared(
     chatglm: Chatglm, stack: Stack, data: Path, priced: None
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_training_that_costs_much_is_asked_about(chatglm: Chatglm, stack: Stac
     assert document(chatglm(stack, "stop", "--json").stdout)["stopped"] == "dear"
 
 
+@pytest.mark.slow
 def test_a_fetched_run_comes_back_to_a_machine_that_lost_it(
     chatglm: Chatglm, stack: Stack, guest: ReadyMachine, data: Path, tmp_path: Path
 ) -> None:
@@ -211,6 +214,7 @@ def test_a_run_that_does_not_exist_is_one_plain_message(
     assert "Traceback" not in answer.output
 
 
+@pytest.mark.slow
 def test_a_half_written_checkpoint_is_not_used(chatglm: Chatglm, stack: Stack, guest: ReadyMachine, data: Path) -> None:
     chatglm(stack, "train", str(data), "--name", "half", *QUICK)
     (guest.root / "runs" / "half" / "output" / "checkpoint-4" / "optimizer.pt").unlink()

@@ -13,6 +13,7 @@ def told(text: str) -> str:
     return "\n".join(map(str, lint("x.ps1", text + "\n", OWN)))
 
 
+@pytest.mark.slow
 def test_all_scripts_for_all_settings_pass() -> None:
     assert check_all() == []
 

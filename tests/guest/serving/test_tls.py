@@ -151,6 +151,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(wants_tls: Machine, ma
     assert read_json(wants_tls.state / "demo.json") == before
 
 
+@pytest.mark.slow
 def test_a_running_demo_is_switched_over_and_back(installed: Machine, made: Made) -> None:
     deploy.serve(installed, None, HANG_SECONDS)
     assert b"HTTP/1.1 200" in said_over_plain_http(installed)

@@ -104,6 +104,7 @@ def test_the_demo_is_switched_off_and_on(machine: GuestMachine) -> None:
     assert demo_answers(machine)
 
 
+@pytest.mark.slow
 def test_a_power_cut_ends_a_training_and_after_the_restart_it_goes_on_by_itself(
     guests: LocalGuests, machine: GuestMachine
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_power_cut_ends_a_training_and_after_the_restart_it_goes_on_by_itself(
     assert progress(machine)["newestCheckpoint"] == newest + 20
 
 
+@pytest.mark.slow
 def test_a_reclaim_notice_ends_the_training_with_a_checkpoint(
     machine: GuestMachine, metadata: tuple[str, type[Metadata]]
 ) -> None:
