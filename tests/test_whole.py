@@ -12,17 +12,14 @@ pytest_plugins = ["pytester"]
 
 CONFTEST = """
 from pathlib import Path
-import tests.whole
 from tests.whole import Choice, add_options
-
-tests.whole.ROOT = Path(__file__).parent
 
 def pytest_addoption(parser):
     add_options(parser)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "whole: x")
-    config.pluginmanager.register(Choice(config, Path(__file__).with_name("ledger.json")))
+    config.pluginmanager.register(Choice(config, Path(__file__).parent))
 """
 CASES = """
 import os
@@ -43,14 +40,14 @@ def cases(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(CASES)
-    (pytester.path / ".gitignore").write_text("ledger.json\n__pycache__\n.pytest_cache\n")
+    (pytester.path / ".gitignore").write_text(".local\n__pycache__\n.pytest_cache\n")
     for words in (("init", "-q"), ("add", "-A"), ("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x")):
         subprocess.run(["git", *words], cwd=pytester.path, check=True)
     return pytester
 
 
 def ledger(cases: pytest.Pytester) -> list[str]:
-    told = json.loads((Path(cases.path) / "ledger.json").read_text(encoding="utf-8"))
+    told = json.loads((Path(cases.path) / ".local" / "whole.json").read_text(encoding="utf-8"))
     return [name.rpartition("::")[2] for name in told["passed"]]
 
 
@@ -69,6 +66,6 @@ def test_the_whole_set_goes_on_where_it_was_cut_off(cases: pytest.Pytester, monk
 
 def test_what_passed_before_a_change_is_played_again(cases: pytest.Pytester) -> None:
     cases.inline_run("--whole", "--go-on", "-m", "whole").assertoutcome(passed=1, failed=1)
-    (cases.path / ".gitignore").write_text("ledger.json\n__pycache__\n.pytest_cache\nmore\n")
+    (cases.path / ".gitignore").write_text(".local\n__pycache__\n.pytest_cache\nmore\n")
     cases.inline_run("--whole", "--go-on", "-m", "whole").assertoutcome(passed=1, failed=1)
     assert ledger(cases) == ["test_detail"]

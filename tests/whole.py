@@ -1,4 +1,4 @@
-"""Which cases of a larger set are played: `make test` takes the others, `make test-whole` all, where it was cut off.
+"""Which cases of a larger set are played: `make test` leaves out those that `make test-whole` plays.
 
 A case that is marked `whole` differs from another one in a detail, or has a smaller one beside it. `--whole` plays it
 too; `--go-on` leaves out what has passed before at the same commit.
@@ -7,13 +7,11 @@ too; `--go-on` leaves out what has passed before at the same commit.
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-LEDGER = ROOT / ".local" / "whole.json"
+from tests.commits import ROOT, described_commit
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -24,12 +22,14 @@ def add_options(parser: pytest.Parser) -> None:
 class Choice:
     """Takes cases out of a run, and remembers what has passed."""
 
-    def __init__(self, config: pytest.Config, ledger: Path = LEDGER) -> None:
-        self._whole, self._ledger = bool(config.getoption("whole")), ledger
-        self._state = _commit() if config.getoption("go_on") else ""
-        self._passed = self._read() if self._state else set()
+    def __init__(self, config: pytest.Config, root: Path = ROOT) -> None:
+        self._whole, self._ledger = bool(config.getoption("whole")), root / ".local" / "whole.json"
+        self._commit = described_commit(root) if config.getoption("go_on") else ""
+        # Of files that were changed since their commit nothing is known.
+        is_known = bool(self._commit) and not self._commit.endswith("-dirty")
+        self._passed = self._read() if is_known else set()
         # The processes of a run tell the first one, which alone writes.
-        self._writes = bool(self._state) and not hasattr(config, "workerinput")
+        self._writes = is_known and not hasattr(config, "workerinput")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,7 +41,7 @@ class Choice:
         if self._writes and report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
             self._ledger.parent.mkdir(exist_ok=True)
-            told = {"commit": self._state, "passed": sorted(self._passed)}
+            told = {"commit": self._commit, "passed": sorted(self._passed)}
             self._ledger.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -56,11 +56,4 @@ class Choice:
             told = json.loads(self._ledger.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return set()
-        return set(told["passed"]) if told["commit"] == self._state else set()
-
-
-def _commit() -> str:
-    """The commit; empty where files were changed since, of which nothing is known."""
-    run = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    return "" if told.endswith("-dirty") else told
+        return set(told["passed"]) if told["commit"] == self._commit else set()

@@ -11,7 +11,6 @@ import hashlib
 import json
 import multiprocessing
 import random
-import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
@@ -23,6 +22,7 @@ from rich.console import Console
 
 from bench.kept import keep
 from rehearsal.engine import ROOT
+from tests.commits import described_commit
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.trial import MODULES, noticed
 
@@ -106,8 +106,7 @@ def _save(ledger: dict[str, bool]) -> None:
 
 @cache
 def _state() -> str:
-    run = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return described_commit()
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
 from rehearsal.engine import ROOT
+from tests.commits import described_commit
 from tests.sweep.case import Outcome
 from tests.sweep.faults import Case
 from tests.sweep.sweep import Recording, recorded
@@ -20,7 +20,7 @@ class Progress:
     """The recorded life of a commit and the outcomes so far, in a folder of its own; those of other commits go."""
 
     def __init__(self, folder: Path = FOLDER, commit: str = "") -> None:
-        self._folder = folder / (commit or _commit())
+        self._folder = folder / (commit or described_commit())
         self._outcomes = self._folder / "outcomes.jsonl"
         for other in folder.glob("*"):
             if other != self._folder:
@@ -46,10 +46,3 @@ class Progress:
     def add(self, outcome: Outcome) -> None:
         with self._outcomes.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")
-
-
-def _commit() -> str:
-    run = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return run.stdout.strip()
