@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from words import heard, phrase
+from words import heard, later, phrase
+
+#: The scripts say `second stage HASH WHY`; nobody needs to read the hash.
+_SECOND_STAGE = re.compile(r"second stage (?:[0-9a-f]{64} )?(?P<why>.+)")
+_WITHOUT_IT = {
+    "has not come yet": later("the second stage, which has not come yet"),
+    "came broken and was thrown away": later("the second stage, which came broken and was thrown away"),
+    "is there, but a file of it cannot be replaced": later("a file of the second stage, which cannot be replaced now"),
+}
 
 
 def describe(status: Mapping[str, Any]) -> str:
@@ -16,11 +25,20 @@ def describe(status: Mapping[str, Any]) -> str:
     if steps:
         parts.append(phrase("{done} of {count} steps done", done=done, count=len(steps)))
     parts += [_describe_step(step) for step in steps if _is_worth_telling(step)]
-    if status.get("waitsFor"):
-        parts.append(phrase("waits for {what}", what=heard(status, "waitsFor")))
+    if waits := waits_words(status):
+        parts.append(waits)
     if not parts or status.get("phase") == "ready":
         parts.append(heard(status) or phrase("The installation starts."))
     return phrase("; ").join(parts)
+
+
+def waits_words(status: Mapping[str, Any]) -> str:
+    """What the machine waits for; empty where it waits for nothing."""
+    if not status.get("waitsFor"):
+        return ""
+    found = _SECOND_STAGE.fullmatch(str(status["waitsFor"]))
+    form = _WITHOUT_IT.get(found["why"]) if found else None
+    return phrase("waits for {what}", what=phrase(form) if form else heard(status, "waitsFor"))
 
 
 def _is_worth_telling(step: Mapping[str, Any]) -> bool:

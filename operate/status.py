@@ -15,6 +15,7 @@ from rich.text import Text
 
 from components.images import aged, newest, parked_itself
 from line.demo_certificate import told_by
+from line.progress import waits_words
 from operate.channel import Channel
 from operate.errors import ExitCode, OperateError, from_cloud
 from operate.holdings import seen_machines, sort_own
@@ -266,8 +267,8 @@ def _installation_words(status: Status) -> str:
         return "-" if status.machine is None else phrase("unknown")
     if status.phase == "ready":
         return phrase("done")
-    waits = phrase("; ") + phrase("waits for {what}", what=heard(guest, "waitsFor")) if guest.get("waitsFor") else ""
-    return phrase("{title}: {told}", title=phrase(status.phase), told=heard(guest)) + waits
+    told = phrase("{title}: {told}", title=phrase(status.phase), told=heard(guest))
+    return phrase("; ").join(filter(None, (told, waits_words(guest))))
 
 
 def _demo_words(status: Status) -> str:
